@@ -1,0 +1,84 @@
+"""From what was found in a file to `MultiViewData`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mvgraph.data.card import Card
+from mvgraph.data.door import text_array
+from mvgraph.data.importers.columns import given_split
+from mvgraph.data.importers.options import ImportOptions
+from mvgraph.data.labels import encode_labels
+from mvgraph.data.multiview import MultiViewData
+from mvgraph.errors import UserError
+
+
+def file_card(path: Path, notes: tuple[str, ...] = ()) -> Card:
+    """The card of an imported file: its name; everything else is not known."""
+    return Card(name=path.stem or path.name, source=f"imported from {path.name}", notes=notes)
+
+
+def assembled(
+    views: Mapping[str, Any],
+    n_samples: int,
+    path: Path,
+    options: ImportOptions,
+    *,
+    labels: np.ndarray | None,
+    ids: np.ndarray | None,
+    groups: Mapping[str, np.ndarray],
+    split: np.ndarray | None,
+    observed: np.ndarray | None = None,
+    notes: tuple[str, ...] = (),
+) -> MultiViewData:
+    """Data of an imported file; every refusal names the file.
+
+    Shapes: views[v] (N, d_v) or lazy views; labels, ids, groups[g], split (N,); observed (N, V) bool.
+
+    Raises:
+        UserError: see `MultiViewData`.
+    """
+    try:
+        names = text_array("Sample ids", np.arange(n_samples) if ids is None else _texts(ids), n_samples)
+        codes, classes = encode_labels(None if labels is None else _cleaned(labels), n_samples, names)
+        unlabelled = int((codes < 0).sum())
+        if labels is not None and unlabelled:
+            notes = (*notes, f"{unlabelled} of {n_samples} rows have no label (empty or -1).")
+        return MultiViewData(
+            views=views,
+            labels=codes,
+            classes=classes,
+            ids=names,
+            groups={name: _texts(values) for name, values in groups.items()},
+            observed=np.ones((n_samples, len(views)), dtype=bool) if observed is None else observed,
+            official_splits={}
+            if split is None
+            else given_split(split, options.split_column or "split", path),
+            card=file_card(path, notes),
+        )
+    except UserError as error:
+        text = str(error)
+        raise UserError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+
+
+def _cleaned(labels: np.ndarray) -> np.ndarray:
+    """Labels without the blanks that MATLAB pads strings with; empty strings mean unlabelled."""
+    if labels.dtype.kind not in "USO":
+        return labels
+    result = np.empty(labels.shape, dtype=object)
+    for row, value in enumerate(labels.tolist()):
+        value = value.decode("utf-8") if isinstance(value, bytes) else value
+        result[row] = (value.strip() or None) if isinstance(value, str) else value
+    return result
+
+
+def _texts(values: np.ndarray) -> np.ndarray:
+    """Ids and groups as text; whole numbers that a file keeps as floats are written as whole numbers."""
+    if values.dtype.kind == "f" and not pd.isna(values).any() and np.array_equal(values, np.rint(values)):
+        return np.asarray([str(int(value)) for value in values.tolist()])
+    return values

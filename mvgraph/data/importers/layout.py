@@ -1,0 +1,259 @@
+"""Which arrays of a file are views, and which one holds the labels: decided where it is plain, asked for elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mvgraph.data.importers.columns import (
+    ID_NAMES,
+    LABEL_NAMES,
+    ask_for_labels,
+    listing,
+    the_one,
+    usual,
+)
+from mvgraph.data.importers.options import ImportOptions
+from mvgraph.data.importers.tree import Cell, Leaf, Node, Struct, addresses, children
+from mvgraph.errors import UserError
+
+#: Usual names of a cell array or struct of views, as `usual` writes them.
+CONTAINERS = frozenset(("x", "xs", "data", "fea", "feas", "features", "views", "view"))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found: leaves of views with their orientation, columns with one value per sample.
+
+    Shapes: labels, ids, groups[g], split are (N,).
+    """
+
+    n_samples: int
+    views: Mapping[str, Leaf]
+    transposed: Mapping[str, bool]
+    labels: np.ndarray | None
+    ids: np.ndarray | None
+    groups: Mapping[str, np.ndarray]
+    split: np.ndarray | None
+    notes: tuple[str, ...]
+
+
+def find(tree: Mapping[str, Node], options: ImportOptions, path: Path) -> Found:
+    """Decide what is what.
+
+    Raises:
+        UserError: something that cannot be decided, with the option that decides it.
+    """
+    if options.prefix is not None:
+        raise UserError(f"{path}: a prefix groups columns of tables; say --view NAME=KEY for arrays.")
+    tree = _unwrapped(tree, options)
+    nodes = addresses(tree)
+    labels_at = (
+        None
+        if options.no_labels
+        else the_one(nodes if options.labels else tree, LABEL_NAMES, options.labels, "labels", path)
+    )
+    if labels_at is None and not options.no_labels:
+        raise ask_for_labels(tree, path)
+    ids_at = the_one(nodes if options.id_column else tree, ID_NAMES, options.id_column, "ids", path)
+    columns = {name for name in (labels_at, ids_at, options.split_column, *options.group_columns) if name}
+    labels = None if labels_at is None else _values(nodes[labels_at], labels_at, path, "labels")
+    ids = None if ids_at is None else _values(nodes[ids_at], ids_at, path, "ids")
+    groups = {name: _named(nodes, name, "--group-column", path) for name in options.group_columns}
+    split = _named(nodes, options.split_column, "--split-column", path) if options.split_column else None
+    n_samples = _agreed([("labels", labels), ("ids", ids), ("split", split), *groups.items()], path)
+    # A column may be called what it wants: it is no candidate for a view.
+    views = _chosen(nodes, options, path) or _guessed(tree, columns, path)
+    if n_samples is None:
+        n_samples = _common_size(views, options, path)
+    transposed = {
+        name: _orientation(name, leaf, n_samples, options.is_transposed(name), path)
+        for name, leaf in views.items()
+    }
+    used = {id(leaf) for leaf in views.values()} | {
+        id(nodes[name])
+        for name in {*columns, *(part for view in options.views for part in options.selectors(view))}
+    }
+    return Found(n_samples, views, transposed, labels, ids, groups, split, _notes(tree, used, columns))
+
+
+def _unwrapped(tree: Mapping[str, Node], options: ImportOptions) -> Mapping[str, Node]:
+    """A file whose only variable is a struct with labels in it: the struct is the file."""
+    if len(tree) == 1:
+        ((name, node),) = tree.items()
+        if isinstance(node, Struct) and any(
+            usual(field) in LABEL_NAMES or f"{name}.{field}" == options.labels for field in node.fields
+        ):
+            return dict(children(name, node)) if _speaks_of(name, options) else dict(node.fields)
+    return tree
+
+
+def _speaks_of(name: str, options: ImportOptions) -> bool:
+    """Whether the user's own addresses start at the struct's name."""
+    said = [options.labels, options.id_column, options.split_column, *options.group_columns]
+    said += [part for view in options.views for part in options.selectors(view)]
+    return any(text is not None and text.startswith(f"{name}.") for text in said)
+
+
+def _named(nodes: Mapping[str, Node], name: str, flag: str, path: Path) -> np.ndarray:
+    if name not in nodes:
+        raise UserError(f"{path}: {flag} {name!r} is not there; there are {listing(nodes)}.")
+    return _values(nodes[name], name, path, "one value per sample")
+
+
+def _values(node: Node, address: str, path: Path, what: str) -> np.ndarray:
+    """One value per sample out of a column, a column in a cell, a cell of strings, or equal columns a view.
+
+    Shapes: (N,).
+    """
+    if isinstance(node, Leaf):
+        if not node.is_column:
+            raise UserError(
+                f"{path}: {address} is {node}, but {what} must be one value per sample (one-hot rows are not "
+                "labels)."
+            )
+        return node.column()
+    inside = [item for _, item in children(address, node)]
+    if len(inside) == 1:
+        return _values(inside[0], address, path, what)
+    if inside and all(isinstance(item, Leaf) for item in inside):
+        leaves = [item for item in inside if isinstance(item, Leaf)]
+        if all(leaf.is_column and int(np.prod(leaf.shape)) == 1 for leaf in leaves):
+            return np.asarray([leaf.column()[0] for leaf in leaves])
+        columns = [leaf.column() for leaf in leaves if leaf.is_column]
+        if len(columns) == len(leaves) and all(np.array_equal(columns[0], c) for c in columns):
+            return columns[0]
+    raise UserError(
+        f"{path}: {address} does not hold {what} in a form that is known; name an array inside it."
+    )
+
+
+def _agreed(columns: list[tuple[str, np.ndarray | None]], path: Path) -> int | None:
+    sizes = [(name, int(values.shape[0])) for name, values in columns if values is not None]
+    for name, size in sizes[1:]:
+        if size != sizes[0][1]:
+            raise UserError(f"{path}: {name} has {size} entries, but {sizes[0][0]} has {sizes[0][1]}.")
+    return sizes[0][1] if sizes else None
+
+
+def _chosen(nodes: Mapping[str, Node], options: ImportOptions, path: Path) -> dict[str, Leaf]:
+    """The views that the user named, by address; a cell with one item counts as the item."""
+    views = {}
+    for view in options.views:
+        selectors = options.selectors(view)
+        if len(selectors) > 1:
+            raise UserError(f"{path}: view {view!r} must be one array here, not {', '.join(selectors)}.")
+        node = nodes.get(selectors[0])
+        while isinstance(node, Cell) and len(node.items) == 1:
+            node = node.items[0]
+        if node is None:
+            raise UserError(
+                f"{path}: view {view!r}: there is no {selectors[0]!r}; there are {listing(nodes)}."
+            )
+        if not isinstance(node, Leaf) or node.is_text or len(node.shape) > 2:
+            raise UserError(f"{path}: view {view!r}: {selectors[0]} is not a matrix of numbers.")
+        views[view] = node if len(node.shape) == 2 else _as_matrix(node)
+    return views
+
+
+def _as_matrix(leaf: Leaf) -> Leaf:
+    """A vector as a view of one feature. Shapes: (N,) -> (N, 1)."""
+    return replace(leaf, shape=(int(np.prod(leaf.shape)), 1), read=lambda: leaf.column()[:, None])
+
+
+def _guessed(tree: Mapping[str, Node], columns: set[str], path: Path) -> dict[str, Leaf]:
+    """The one cell or struct of matrices, else the matrices that stand by themselves."""
+    holders = {
+        name: inside
+        for name, node in tree.items()
+        if name not in columns and not isinstance(node, Leaf) and (inside := _matrices_in(name, node))
+    }
+    usual_holders = {name: inside for name, inside in holders.items() if usual(name) in CONTAINERS}
+    holders = usual_holders or holders
+    if len(holders) > 1:
+        raise UserError(
+            f"{path}: the views could be in {' or '.join(holders)}; say which with --view NAME=KEY for each view."
+        )
+    if holders:
+        return next(iter(holders.values()))
+    views = {
+        name: node
+        for name, node in tree.items()
+        if name not in columns and isinstance(node, Leaf) and node.is_matrix
+    }
+    if not views:
+        raise UserError(
+            f"{path} holds no matrix of numbers that could be a view; there are {listing(map(str, tree))}, and "
+            "--view NAME=KEY names one."
+        )
+    return views
+
+
+def _matrices_in(name: str, node: Node) -> dict[str, Leaf]:
+    """The matrices directly in a cell (`X1`, `X2`, ...) or struct (by field); empty unless all are matrices."""
+    found = {}
+    items = list(children(name, node))
+    digits = len(str(len(items)))
+    for number, (_, item) in enumerate(items, 1):
+        while isinstance(item, Cell) and len(item.items) == 1:
+            item = item.items[0]
+        if not isinstance(item, Leaf) or item.is_text or len(item.shape) != 2:
+            return {}
+        key = f"{name}{number:0{digits}d}" if isinstance(node, Cell) else list(node.fields)[number - 1]  # type: ignore[union-attr]
+        found[key] = item
+    return found if any(leaf.is_matrix for leaf in found.values()) else {}
+
+
+def _common_size(views: Mapping[str, Leaf], options: ImportOptions, path: Path) -> int:
+    """N where nothing has one value per sample: what was said, or the one size that all views share."""
+    said = {
+        leaf.shape[1 if flag else 0]
+        for name, leaf in views.items()
+        if (flag := options.is_transposed(name)) is not None
+    }
+    if len(said) == 1:
+        return said.pop()
+    shared = set.intersection(*({leaf.shape[0], leaf.shape[1]} for leaf in views.values()))
+    if len(said) > 1 or not shared:
+        shapes = ", ".join(f"{name} {leaf}" for name, leaf in views.items())
+        raise UserError(f"{path}: the views do not have the same number of samples ({shapes}).")
+    if len(shared) == 1 and len(views) > 1:
+        return shared.pop()
+    raise UserError(
+        f"{path}: without labels it cannot be told whether rows or columns are samples; say --transpose (columns "
+        "are samples) or --no-transpose."
+    )
+
+
+def _orientation(name: str, leaf: Leaf, n_samples: int, said: bool | None, path: Path) -> bool:
+    rows, columns = leaf.shape
+    if said is not None:
+        if leaf.shape[1 if said else 0] != n_samples:
+            raise UserError(
+                f"{path}: view {name!r} is {leaf}, so that its {'columns' if said else 'rows'} are not the "
+                f"{n_samples} samples."
+            )
+        return said
+    if rows == columns == n_samples:
+        raise UserError(
+            f"{path}: view {name!r} is {leaf} for {n_samples} samples, so that rows and columns could both be "
+            f"samples; say --no-transpose (rows are samples), --transpose, or --transpose-view {name}."
+        )
+    if n_samples not in (rows, columns):
+        raise UserError(
+            f"{path}: view {name!r} is {leaf}, and neither is the number of samples, {n_samples}."
+        )
+    return columns == n_samples
+
+
+def _notes(tree: Mapping[str, Node], used: set[int], columns: set[str]) -> tuple[str, ...]:
+    """One sentence about what stays behind."""
+    behind = []
+    for name, node in tree.items():
+        taken = name in columns or any(id(inner) in used for inner in addresses({name: node}).values())
+        if not taken:
+            behind.append(f"{name} ({node})" if isinstance(node, Leaf) else name)
+    return (f"Not imported from the file: {listing(behind)}.",) if behind else ()

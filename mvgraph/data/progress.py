@@ -1,0 +1,30 @@
+"""How far a download is: a bar of rich in a terminal, one line elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+#: Called with the bytes that have come so far.
+Report = Callable[[int], None]
+
+
+@contextmanager
+def shown(what: str, total: int | None) -> Iterator[Report]:
+    """Say what is fetched and, in a terminal, how much of it has come."""
+    size = f" ({total / 1e6:.1f} MB)" if total else ""
+    if sys.stderr.isatty():
+        try:
+            from rich.console import Console
+            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+        except ImportError:
+            pass
+        else:
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task(what, total=total)
+                yield lambda done: bar.update(task, completed=done)
+            return
+    print(f"mvgraph: fetching {what}{size} ...", file=sys.stderr, flush=True)
+    yield lambda done: None

@@ -1,0 +1,87 @@
+"""Scaling of views, with a declared scope: which rows the statistics come from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mvgraph.data.frozen import read_only
+from mvgraph.data.multiview import MultiViewData
+from mvgraph.data.split import Split
+from mvgraph.errors import UserError
+
+KINDS = ("none", "zscore", "minmax", "l2")
+SCOPES = ("all", "train")
+#: Columns turned into float64 in one go, so that a wide view is never held twice in double precision.
+BLOCK_COLUMNS = 256
+
+
+def scale_views(
+    data: MultiViewData, kind: str, scope: str = "all", split: Split | None = None
+) -> MultiViewData:
+    """Scale each view on its own; missing rows stay zero.
+
+    kind 'zscore': (x - mean) / standard deviation (population, ddof = 0) per column.
+    kind 'minmax': (x - min) / (max - min) per column; with scope 'train' other rows may leave [0, 1].
+    kind 'l2': each row divided by its Euclidean length (a zero row stays zero); needs no statistics, so the
+    scope changes nothing.
+    Columns that are constant within the scope become 0.
+
+    Statistics come in float64 from the observed rows of the scope: 'all' rows (no labels are used, the usual
+    transductive protocol), or the rows of `split.train` alone.
+
+    Raises:
+        UserError: unknown kind or scope, scope 'train' without a split, or a view that no training row has.
+    """
+    if kind not in KINDS:
+        raise UserError(f"There is no scaling {kind!r}; there are {', '.join(KINDS)}.")
+    if scope not in SCOPES:
+        raise UserError(f"There is no scaling scope {scope!r}; there are {', '.join(SCOPES)}.")
+    if scope == "train" and split is None:
+        raise UserError("Scaling with scope 'train' needs the split whose training rows it is fitted on.")
+    if kind == "none":
+        return data
+    in_scope = np.ones(data.n_samples, dtype=bool)
+    if scope == "train" and split is not None:
+        if int(split.train[-1]) >= data.n_samples:
+            raise UserError(
+                f"The split names training row {int(split.train[-1])}, but there are {data.n_samples} "
+                "samples."
+            )
+        in_scope[:] = False
+        in_scope[split.train] = True
+    views = {}
+    for column, name in enumerate(data.view_names):
+        observed = data.observed[:, column]
+        if kind == "l2":
+            views[name] = read_only(_unit_rows(data.views[name]))
+            continue
+        fit_rows = observed & in_scope
+        if not fit_rows.any():
+            raise UserError(f"View {name!r} is observed for no training row, so that it cannot be scaled.")
+        views[name] = read_only(_scaled_columns(data.views[name], kind, fit_rows, observed))
+    observed_of = {name: data.observed[:, column] for column, name in enumerate(data.view_names)}
+    return data.with_views(views, observed=observed_of)
+
+
+def _scaled_columns(view: np.ndarray, kind: str, fit_rows: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Shapes: view (N, d_v), fit_rows and observed (N,) bool -> (N, d_v) float32."""
+    result = np.zeros_like(view)
+    for start in range(0, view.shape[1], BLOCK_COLUMNS):
+        block = view[:, start : start + BLOCK_COLUMNS].astype(np.float64)
+        fitted = block[fit_rows]
+        low, high = fitted.min(axis=0), fitted.max(axis=0)
+        if kind == "zscore":
+            offset, width = fitted.mean(axis=0), fitted.std(axis=0)
+        else:
+            offset, width = low, high - low
+        # Decided by min = max, which no rounding can touch.
+        constant = low == high
+        width = np.where(constant, 1.0, width)
+        scaled = np.where(constant, 0.0, (block - offset) / width)
+        result[observed, start : start + BLOCK_COLUMNS] = scaled[observed]
+    return result
+
+
+def _unit_rows(view: np.ndarray) -> np.ndarray:
+    lengths = np.sqrt(np.einsum("nd,nd->n", view, view, dtype=np.float64))
+    return (view / np.where(lengths == 0.0, 1.0, lengths)[:, None]).astype(np.float32)
