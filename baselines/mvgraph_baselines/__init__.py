@@ -1,0 +1,1 @@
+"""Baselines and controls, registered with mvgraph from outside through entry points."""
