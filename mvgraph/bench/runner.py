@@ -1,0 +1,234 @@
+"""Run a suite: plan first, then the cells that are not done, every ending kept."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mvgraph.bench.estimate import Estimate, duration, make_estimate
+from mvgraph.bench.executor import Executor, Outcome, SerialExecutor
+from mvgraph.bench.ledger import Ledger
+from mvgraph.bench.material import Material
+from mvgraph.bench.plan import Cell, make_plan
+from mvgraph.bench.progress import Progress, make_progress
+from mvgraph.bench.schema import FAILURES
+from mvgraph.bench.suite import Suite, as_suite
+from mvgraph.errors import UserError
+from mvgraph.graph.cache import shared_folder
+from mvgraph.registry import import_reference
+
+#: The mirror, by name: tracking is built on bench, so bench does not import it.
+MIRROR = "mvgraph.tracking:mirror"
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a call of `run_suite` did.
+
+    Args:
+        folder: the run folder; suite: its name.
+        cells: cells of the plan; cached: done before this call; ran: tried by this call; of these `done` and
+            `failed` (timeouts and memory included); missing: cells of the plan not done after it.
+        seconds: wall time of the call.
+        estimate: the outlook before anything ran.
+        dry_run: nothing was run or written.
+        notes: sentences worth telling, e.g. why there is no MLflow mirror.
+    """
+
+    folder: Path
+    suite: str
+    cells: int
+    cached: int
+    ran: int
+    done: int
+    failed: int
+    missing: int
+    seconds: float
+    estimate: Estimate
+    dry_run: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def sentence(self) -> str:
+        """The summary in words."""
+        if self.dry_run:
+            return f"{self.suite}: {self.estimate.sentence()}"
+        text = f"{self.suite}: {self.cells} cells, {self.cached} cached, {self.ran} run in {duration(self.seconds)}"
+        if self.failed:
+            text += f", {self.failed} of them failed"
+        if self.missing:
+            text += f", {self.missing} still without a result"
+        return text + "."
+
+
+def run_suite(
+    suite: str | Path | Mapping[str, Any] | Suite,
+    out: str | Path | None = None,
+    *,
+    limit: int | None = None,
+    dry_run: bool = False,
+    retry: Collection[str] = (),
+    progress: str | Progress = "auto",
+    mirror: bool = True,
+    executor: Executor | None = None,
+) -> RunSummary:
+    """Run a suite, or continue it: cells that are done are never computed again.
+
+    The plan is written before anything runs, and every cell as soon as it ends, so that an interrupt, a crash
+    or a full disk costs at most the cell in hand. A cell that failed keeps its traceback and is tried again
+    only on request.
+
+    Args:
+        suite: path of a suite file, its content as a mapping, or a `Suite`.
+        out: run folder, by default `runs/<suite name>`.
+        limit: run at most this many cells now.
+        dry_run: only count, and estimate the time; nothing is written.
+        retry: statuses to try again: failed, timeout, oom.
+        progress: "auto", "bar", "plain", "none", or an object of one's own.
+        mirror: mirror the ledger into MLflow afterwards.
+        executor: where cells run, by default one after the other in this process.
+    Returns:
+        What was done.
+    Raises:
+        UserError: a mistake in the suite, or another run is writing to the folder.
+        KeyboardInterrupt: passed on, with the ledger as it should be.
+    """
+    begun = time.perf_counter()
+    checked, base = as_suite(suite)
+    _check_arguments(limit, retry)
+    folder = Path(out) if out is not None else Path("runs") / checked.name
+    material = Material(graphs=None if dry_run else shared_folder())
+    cells = make_plan(checked, base, material)
+    if dry_run:
+        statuses, records = _look(folder)
+        chosen = _to_run(cells, statuses, retry, limit)
+        estimate = make_estimate(cells, chosen, statuses, records)
+        missing = len(cells) - estimate.cached
+        return RunSummary(
+            folder, checked.name, len(cells), estimate.cached, 0, 0, 0, missing, _since(begun), estimate, True
+        )
+    with _only_driver(folder), Ledger(folder / "ledger.sqlite", create=True) as ledger:
+        ledger.plan(cells, checked)
+        statuses = ledger.statuses()
+        chosen = _to_run(cells, statuses, retry, limit)
+        estimate = make_estimate(cells, chosen, statuses, ledger.records(everything=True))
+        shown = make_progress(progress)
+        try:
+            if chosen:
+                shown.begin(len(chosen), f"{checked.name}: {estimate.sentence()}")
+            outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown)
+        finally:
+            shown.close()
+        done = ledger.counts()["done"]
+    notes = _mirror(folder) if mirror else []
+    succeeded = outcomes.count("done")
+    return RunSummary(
+        folder=folder,
+        suite=checked.name,
+        cells=len(cells),
+        cached=estimate.cached,
+        ran=len(outcomes),
+        done=succeeded,
+        failed=len(outcomes) - succeeded,
+        missing=len(cells) - done,
+        seconds=_since(begun),
+        estimate=estimate,
+        notes=notes,
+    )
+
+
+def _check_arguments(limit: int | None, retry: Collection[str]) -> None:
+    if limit is not None and limit < 0:
+        raise UserError(f"limit is {limit}: give 0 or more cells.")
+    for status in [retry] if isinstance(retry, str) else retry:
+        if status not in FAILURES or status == "skipped" or isinstance(retry, str):
+            raise UserError(f"retry is '{status}': give a list of failed, timeout and oom.")
+
+
+def _to_run(
+    cells: Sequence[Cell], statuses: Mapping[str, str], retry: Collection[str], limit: int | None
+) -> list[Cell]:
+    """Cells never tried, broken off, or asked for again; in the order of the plan."""
+    wanted = {"planned", "running", *retry}
+    chosen = [cell for cell in cells if cell.skip is None and statuses.get(cell.id, "planned") in wanted]
+    return chosen if limit is None else chosen[:limit]
+
+
+def _look(folder: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Statuses and records of a run folder, earlier plans included; nothing when there is no ledger yet."""
+    if not (folder / "ledger.sqlite").is_file():
+        return {}, []
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        return ledger.statuses(everything=True), ledger.records(everything=True)
+
+
+def _drive(cells: Sequence[Cell], ledger: Ledger, executor: Executor, shown: Progress) -> list[str]:
+    """Feed the executor, write down every ending, and return the statuses in the order the cells ended."""
+    waiting, flying, ended = deque(cells), dict[str, float](), list[str]()
+    try:
+        while waiting or flying:
+            while waiting and len(flying) < executor.slots:
+                cell = waiting.popleft()
+                ledger.start(cell.id)
+                flying[cell.id] = time.perf_counter()
+                executor.submit(cell)
+                shown.started(cell)
+            outcome = executor.wait()
+            _keep(outcome, ledger)
+            shown.ended(outcome, _since(flying.pop(outcome.cell.id)))
+            ended.append(outcome.status)
+    finally:
+        # Reached with cells in the air only when something broke in: they have not ended, so they are planned.
+        executor.cancel()
+        for identity in flying:
+            if ledger.status(identity) == "running":
+                ledger.release(identity)
+    return ended
+
+
+def _keep(outcome: Outcome, ledger: Ledger) -> None:
+    if outcome.record is not None and outcome.arrays is not None:
+        ledger.finish(outcome.cell.id, outcome.record, outcome.arrays)
+    else:
+        ledger.fail(outcome.cell.id, outcome.status, outcome.traceback, outcome.reason)
+
+
+def _mirror(folder: Path) -> list[str]:
+    """Mirror into MLflow; whatever goes wrong there is told, and costs the run nothing."""
+    try:
+        import_reference(MIRROR)(folder)
+    except UserError as error:
+        return [str(error)]
+    except Exception as error:
+        return [
+            f"The MLflow mirror was not written ({type(error).__name__}: {error}); the ledger is complete."
+        ]
+    return []
+
+
+@contextmanager
+def _only_driver(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; the system lets go of it when the process ends, however it ends."""
+    import fcntl
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / ".lock").open("w")
+    except OSError as error:
+        raise UserError(f"Run folder {folder} cannot be written: {error.strerror or error}.") from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                f"Another run is writing to {folder}; wait for it or give another folder."
+            ) from None
+        yield
+
+
+def _since(begun: float) -> float:
+    return time.perf_counter() - begun

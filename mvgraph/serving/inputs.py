@@ -1,0 +1,295 @@
+"""What a user hands to the classifier: named views, a list of them, or one table with its columns divided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+from sklearn.utils.validation import validate_data
+
+from mvgraph.data import MultiViewData
+from mvgraph.data.door import as_numpy, plain_name, view_array
+from mvgraph.data.intake import n_rows, named_views
+from mvgraph.errors import UserError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How views lay in what `fit` was given, so that `predict` asks for the same.
+
+    Args:
+        form: "array" for one table, "views" for a mapping or a list.
+        widths: view -> d_v, in the order of the views' names.
+        columns: for a table: view -> its columns.
+        names: for views from data frames: view -> names of the columns.
+        order: names of the views in the order given, which an `observed` table follows.
+    """
+
+    form: str
+    widths: dict[str, int]
+    columns: dict[str, list[int]]
+    names: dict[str, list[str]]
+    order: list[str]
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        """Names of the views, sorted."""
+        return tuple(self.widths)
+
+
+@dataclass(frozen=True)
+class Given:
+    """Rows as the user gave them, views in the order of their names.
+
+    Shapes:
+        views[v]: (M, d_v) float32, zeros where a row lacks the view; observed: (M, V) bool.
+    """
+
+    views: dict[str, np.ndarray]
+    observed: np.ndarray
+
+
+def join_views(
+    views: Mapping[str, Any] | Sequence[Any] | MultiViewData,
+) -> tuple[np.ndarray, dict[str, slice]]:
+    """All views side by side, and where each lies: what tools that know one table need.
+
+        X, view_slices = join_views(views)
+        cross_val_score(MultiViewClassifier(view_slices=view_slices), X, y)
+
+    Shapes:
+        views[v]: (N, d_v) -> (N, sum d_v), and view -> slice of columns.
+    Raises:
+        UserError: a view that is no table, or views of different length.
+    """
+    named = dict(views.views) if isinstance(views, MultiViewData) else named_views(views)
+    arrays = {name: as_numpy(value) for name, value in named.items()}
+    first = next(iter(arrays), None)
+    if first is None:
+        raise UserError("There is no view to join; give at least one.")
+    slices: dict[str, slice] = {}
+    start = 0
+    for name, array in arrays.items():
+        if n_rows(name, array) != n_rows(first, arrays[first]):
+            raise UserError(
+                f"View {name!r} has {len(array)} rows, but view {first!r} has {len(arrays[first])}."
+            )
+        slices[name] = slice(start, start + array.shape[1])
+        start += array.shape[1]
+    return np.concatenate(list(arrays.values()), axis=1), slices
+
+
+def has_views(x: Any) -> bool:
+    """Whether `x` is several views rather than one table: a mapping, or a list of tables."""
+    if isinstance(x, MultiViewData | Mapping) and not scipy.sparse.issparse(x):
+        return True  # a sparse matrix in DOK form is a mapping too
+    return isinstance(x, list | tuple) and len(x) > 0 and all(_is_table(part) for part in x)
+
+
+def learn(estimator: Any, x: Any, observed: Any, view_slices: Any) -> tuple[Given, Layout]:
+    """Read the rows of a fit and how they are laid out; sets `n_features_in_` and `feature_names_in_`.
+
+    Raises:
+        UserError: (a ValueError) whatever is wrong with the rows.
+    """
+    if has_views(x):
+        if view_slices is not None:
+            raise UserError("view_slices divides one table; views given by name need none, leave it out.")
+        named, mask = _parts(x, observed)
+        layout = Layout(
+            "views",
+            {plain_name("view", name): _width(name, named[name]) for name in sorted(named)},
+            {},
+            {name: list(map(str, v.columns)) for name, v in named.items() if isinstance(v, pd.DataFrame)},
+            list(named),
+        )
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+        estimator.n_features_in_ = sum(layout.widths.values())
+        return _read(named, mask, layout, at_least=2), layout
+    table = validate_data(estimator, x, dtype=[np.float64, np.float32], ensure_min_samples=2)
+    columns = divide(view_slices, table.shape[1], getattr(estimator, "feature_names_in_", None))
+    widths = {name: len(columns[name]) for name in sorted(columns)}
+    layout = Layout("array", widths, columns, {}, list(columns))
+    return _read(_cut(table, layout), observed, layout, at_least=2), layout
+
+
+def read(estimator: Any, x: Any, observed: Any, layout: Layout) -> Given:
+    """Read rows to be predicted, which must be laid out like those of the fit.
+
+    Raises:
+        UserError: (a ValueError) whatever is wrong with the rows.
+    """
+    if layout.form == "array":
+        if has_views(x):
+            raise UserError(
+                f"The classifier was fitted on one table of {sum(layout.widths.values())} columns; give such a table."
+            )
+        table = validate_data(estimator, x, dtype=[np.float64, np.float32], reset=False)
+        return _read(_cut(table, layout), observed, layout)
+    if not has_views(x):
+        raise UserError(
+            f"The classifier was fitted on the views {', '.join(layout.view_names)}; give them by name or as a list."
+        )
+    named, mask = _parts(x, observed)
+    for name in named:
+        if name not in layout.widths:
+            raise UserError(f"There is no view {name!r}; the fit had {', '.join(layout.view_names)}.")
+    for name, width in layout.widths.items():
+        if name not in named:
+            raise UserError(
+                f"View {name!r} is missing; rows without it are marked by observed={{{name!r}: ...}}."
+            )
+        if _width(name, named[name]) != width:
+            raise UserError(
+                f"View {name!r} has {_width(name, named[name])} columns, but the fit had {width}."
+            )
+        value = named[name]
+        if name in layout.names and isinstance(value, pd.DataFrame):
+            found = list(map(str, value.columns))
+            if found != layout.names[name]:
+                place = next(
+                    i
+                    for i, pair in enumerate(zip(found, layout.names[name], strict=True))
+                    if len(set(pair)) > 1
+                )
+                was = layout.names[name][place]
+                raise UserError(
+                    f"View {name!r}: column {place} is {found[place]!r}, but was {was!r} in the fit."
+                )
+    return _read(named, mask, layout)
+
+
+def divide(view_slices: Any, n_columns: int, names: Any = None) -> dict[str, list[int]]:
+    """Columns of each view.
+
+    Args:
+        view_slices: None (one view, "view0"), or view -> slice, column numbers or column names; a list of
+            such makes view0, view1, ...
+        n_columns: of the table.
+        names: of the columns, where known.
+    Raises:
+        UserError: a view without columns, or a column that is not there.
+    """
+    if view_slices is None:
+        return {"view0": list(range(n_columns))}
+    if not isinstance(view_slices, Mapping):
+        if not isinstance(view_slices, list | tuple):
+            raise UserError(
+                f"view_slices must map views to columns (or list them), not be a {type(view_slices).__name__}."
+            )
+        digits = len(str(max(len(view_slices) - 1, 0)))
+        view_slices = {f"view{i:0{digits}d}": part for i, part in enumerate(view_slices)}
+    if not view_slices:
+        raise UserError("view_slices names no view; give at least one.")
+    return {
+        plain_name("view", name): _columns(name, part, n_columns, names) for name, part in view_slices.items()
+    }
+
+
+def _columns(view: str, part: Any, n_columns: int, names: Any) -> list[int]:
+    if isinstance(part, slice):
+        for end in (part.start, part.stop):
+            if end is not None and not -n_columns <= end <= n_columns:
+                raise UserError(
+                    f"view_slices: view {view!r} reaches to column {end}, but there are {n_columns}."
+                )
+        found = list(range(n_columns))[part]
+    else:
+        found = [_column(view, column, n_columns, names) for column in part]
+    if not found:
+        raise UserError(f"view_slices: view {view!r} has no column.")
+    if len(set(found)) < len(found):
+        raise UserError(f"view_slices: view {view!r} names a column twice.")
+    return found
+
+
+def _column(view: str, column: Any, n_columns: int, names: Any) -> int:
+    if isinstance(column, str):
+        known = [] if names is None else list(names)
+        if column not in known:
+            why = "the table has no column names" if names is None else "the table has no such column"
+            raise UserError(f"view_slices: view {view!r} names column {column!r}, but {why}.")
+        return known.index(column)
+    if isinstance(column, bool) or not hasattr(column, "__index__"):
+        raise UserError(
+            f"view_slices: view {view!r} names column {column!r}; give numbers, names or a slice."
+        )
+    number = int(column)
+    if not 0 <= number < n_columns:
+        raise UserError(f"view_slices: view {view!r} names column {number}, but there are {n_columns}.")
+    return number
+
+
+def _cut(table: np.ndarray, layout: Layout) -> dict[str, np.ndarray]:
+    return {name: table[:, layout.columns[name]] for name in layout.order}
+
+
+def _parts(x: Any, observed: Any) -> tuple[dict[str, Any], Any]:
+    """Views by name, and the mask that comes with them or beside them."""
+    if isinstance(x, MultiViewData):
+        return dict(x.views), x.observed if observed is None else observed
+    return named_views(x), observed
+
+
+def _read(named: Mapping[str, Any], observed: Any, layout: Layout, at_least: int = 1) -> Given:
+    first = next(iter(named))
+    n = n_rows(first, named[first])
+    for name, value in named.items():
+        if n_rows(name, value) != n:
+            raise UserError(
+                f"View {name!r} has {n_rows(name, value)} rows, but view {first!r} has {n}; give one row a sample "
+                "to every view, and mark those without it by observed."
+            )
+    if n < at_least:
+        raise UserError(f"Found {n} sample(s) while a minimum of {at_least} is required.")
+    order = [name for name in layout.order if name in named]
+    mask = _mask(observed, n, order)
+    columns = {name: mask[:, order.index(name)] for name in order}
+    views = {name: view_array(name, named[name], None, columns[name]) for name in layout.view_names}
+    return Given(views, np.stack([columns[name] for name in layout.view_names], axis=1))
+
+
+def _mask(observed: Any, n: int, names: Sequence[str]) -> np.ndarray:
+    """Which row has which view, (n, V) bool, views in the order of `names`."""
+    if observed is None:
+        return np.ones((n, len(names)), dtype=bool)
+    if isinstance(observed, Mapping):
+        for name in observed:
+            if name not in names:
+                raise UserError(f"observed names view {name!r}, but the views are {', '.join(names)}.")
+        full = np.ones(n, dtype=bool)
+        parts = [as_numpy(observed.get(name, full)) for name in names]
+        if any(part.shape != (n,) for part in parts):
+            raise UserError(f"observed needs one entry for each of the {n} rows in every view it names.")
+        mask = np.stack(parts, axis=1)
+    else:
+        mask = as_numpy(observed)
+    if mask.shape != (n, len(names)) or not np.isin(mask, (0, 1)).all():
+        raise UserError(
+            f"observed must hold {n} x {len(names)} booleans: one row a sample, one column a view."
+        )
+    mask = mask.astype(bool)
+    if not mask.any(axis=1).all():
+        raise UserError(f"Row {int(np.flatnonzero(~mask.any(axis=1))[0])} has no view at all; drop it.")
+    return mask
+
+
+def _width(name: str, value: Any) -> int:
+    n_rows(name, value)
+    shape = getattr(value, "shape", None) or np.shape(value)
+    return int(shape[1])
+
+
+def _is_table(part: Any) -> bool:
+    dimensions = getattr(part, "ndim", None)
+    if dimensions is None:
+        try:
+            dimensions = np.ndim(part)
+        except ValueError:
+            return False
+    return int(dimensions) == 2

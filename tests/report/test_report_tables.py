@@ -1,0 +1,176 @@
+"""The leaderboard against a slow reference: plain loops over the records, no helper of the room."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import report_runs
+from report_runs import record
+
+from mvgraph.report.compare import controls, verdicts
+from mvgraph.report.snapshot import Snapshot
+from mvgraph.report.tables import difference, leaderboard, settings, spread
+
+
+def slow_mean(values: list[float]) -> float:
+    total = 0.0
+    for value in values:
+        total += value
+    return total / len(values)
+
+
+def slow_deviation(values: list[float]) -> float:
+    centre = slow_mean(values)
+    return math.sqrt(sum((v - centre) ** 2 for v in values) / (len(values) - 1))
+
+
+def slow_figures(
+    snapshot: Snapshot, label: str, metric: str, selection: str = "last"
+) -> tuple[float, float, float]:
+    per_split: dict[int, list[float]] = {}
+    for done in snapshot.records:
+        if done["cell"]["label"] == label:
+            value = done["metrics"][selection]["test"][metric]
+            per_split.setdefault(done["cell"]["split"]["index"], []).append(value)
+    means = [slow_mean(v) for v in per_split.values()]
+    within = [slow_deviation(v) for v in per_split.values() if len(v) > 1]
+    return slow_mean(means), slow_deviation(means), slow_mean(within)
+
+
+@pytest.mark.parametrize("selection", ["last", "validation"])
+def test_the_leaderboard_equals_the_slow_reference(snapshot: Snapshot, selection: str) -> None:
+    (setting,) = settings(snapshot)
+    rows = leaderboard(setting, selection)
+    assert len(rows) == len(report_runs.STRENGTH)
+    for row in rows:
+        mean, split, init = slow_figures(snapshot, row.label, "accuracy", selection)
+        assert row.accuracy.mean == pytest.approx(mean, abs=1e-12)
+        assert row.accuracy.split == pytest.approx(split, abs=1e-12)
+        assert row.accuracy.init == pytest.approx(init, abs=1e-12)
+        for metric in ("macro_f1", "log_loss", "brier", "ece"):
+            expected = slow_figures(snapshot, row.label, metric, selection)[0]
+            assert row.metrics[metric] == pytest.approx(expected, abs=1e-12)
+        for rule in ("last", "validation"):
+            expected = slow_figures(snapshot, row.label, "accuracy", rule)[0]
+            assert row.selections[rule] == pytest.approx(expected, abs=1e-12)
+        own = [r for r in snapshot.records if r["cell"]["label"] == row.label]
+        assert row.selections["oracle"] == pytest.approx(
+            slow_mean([r["metrics"]["oracle"]["test"]["accuracy"] for r in own]), abs=1e-12
+        )
+        assert row.seconds["training"] == pytest.approx(slow_mean([r["seconds"]["training"] for r in own]))
+        assert row.parameters == own[0]["parameters"]
+        assert row.memory == {"host": 310.5, "device": None}
+        assert (row.done, row.planned, row.failed) == (6, 6, 0)
+
+
+def test_ranks_follow_the_mean_and_never_the_oracle(snapshot: Snapshot) -> None:
+    (setting,) = settings(snapshot)
+    rows = leaderboard(setting, "last")
+    assert [r.rank for r in rows] == sorted(r.rank for r in rows if r.rank is not None)
+    for row in rows:
+        assert row.rank == 1 + sum(other.accuracy.mean > row.accuracy.mean for other in rows)
+        assert not row.provisional
+
+
+def test_equal_means_share_a_rank() -> None:
+    records = [record("a", 0, 0.9), record("b", 0, 0.9), record("c", 0, 0.8)]
+    (setting,) = settings(Snapshot(suite={}, records=records))
+    assert [(r.label, r.rank) for r in leaderboard(setting, "last")] == [("a", 1), ("b", 1), ("c", 3)]
+
+
+def test_unequal_numbers_of_seeds_do_not_weigh_a_split_more() -> None:
+    records = [
+        record("a", 0, 1.0),
+        record("a", 0, 0.8, seed=1),
+        record("a", 0, 0.9, seed=2),
+        record("a", 1, 0.5),
+    ]
+    found = spread(records, "last")
+    assert found.mean == pytest.approx(0.7)
+    assert found.split == pytest.approx(math.sqrt(0.08))
+    assert found.init == pytest.approx(0.1)
+
+
+def test_one_split_and_one_seed_have_no_deviation() -> None:
+    found = spread([record("a", 0, 0.9)], "last")
+    assert (found.split, found.init) == (None, None)
+
+
+def test_differences_are_paired_by_the_content_of_the_split() -> None:
+    a = [record("a", 0, 0.9), record("a", 1, 0.8), record("a", 2, 0.7)]
+    b = [record("b", 1, 0.9), record("b", 0, 0.8), record("b", 5, 0.1)]
+    gap = difference(a, b, "last")
+    assert gap is not None
+    assert (gap.wins, gap.ties, gap.losses) == (1, 0, 1)
+    assert gap.mean == pytest.approx(0.0)
+    assert gap.verdict == "level"
+    assert difference(a, [record("b", 9, 0.5)], "last") is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "verdict", "words"),
+    [
+        ((0.95, 0.94), "ahead", "beats"),
+        ((0.85, 0.84), "behind", "does not beat"),
+        ((0.95, 0.87), "level", "does not clearly beat"),
+    ],
+)
+def test_the_verdict_says_in_words_who_does_not_beat_the_baseline(
+    ours: tuple[float, float], verdict: str, words: str
+) -> None:
+    records = [record("dm-gcn", i, a) for i, a in enumerate(ours)]
+    records += [record("concat-logreg", 0, 0.90), record("concat-logreg", 1, 0.90)]
+    (setting,) = settings(Snapshot(suite={}, records=records))
+    (found,) = verdicts(setting, leaderboard(setting, "last"))
+    assert found.difference.verdict == verdict
+    assert found.sentence.startswith(f"dm-gcn {words} concat-logreg on mfeat")
+
+
+def test_controls_are_paired_with_their_method(snapshot: Snapshot) -> None:
+    (setting,) = settings(snapshot)
+    found = {c.kind: c for c in controls(setting, "last")}
+    assert set(found) == {"identity", "shuffled"}
+    for kind, control in found.items():
+        with_graph = slow_figures(snapshot, "dm-gcn", "accuracy")[0]
+        without = slow_figures(snapshot, f"dm-gcn@{kind}", "accuracy")[0]
+        assert control.difference.mean == pytest.approx(with_graph - without, abs=1e-12)
+        assert len(control.deltas) == 3
+
+
+def test_a_half_finished_run_ranks_provisionally_and_a_failure_not_at_all(partial: Snapshot) -> None:
+    (setting,) = settings(partial)
+    rows = {r.label: r for r in leaderboard(setting, "last")}
+    assert all(r.provisional for r in rows.values())
+    assert rows["at-gcn"].rank is None
+    assert (rows["at-gcn"].done, rows["at-gcn"].planned, rows["at-gcn"].failed) == (5, 6, 1)
+    assert rows["label-spreading"].rank is not None
+    assert (rows["label-spreading"].done, rows["label-spreading"].planned) == (4, 6)
+    # The unranked method stands last and takes no rank from the others.
+    assert list(rows)[-1] == "at-gcn"
+    means = {label: slow_figures(partial, label, "accuracy")[0] for label in rows if label != "at-gcn"}
+    for label, own in means.items():
+        assert rows[label].rank == 1 + sum(other > own + 1e-12 for other in means.values())
+    mean, _, _ = slow_figures(partial, "at-gcn", "accuracy")
+    assert rows["at-gcn"].accuracy.mean == pytest.approx(mean)
+
+
+def test_label_rates_are_settings_of_their_own() -> None:
+    records = [
+        record("a", 0, 0.9, rate=0.1),
+        record("a", 0, 0.8, rate=0.05),
+        record("a", 0, 0.7, dataset="htad"),
+    ]
+    found = settings(Snapshot(suite={"datasets": ["mfeat", "htad"]}, records=records))
+    assert [s.title for s in found] == ["mfeat, 5 % labelled", "mfeat, 10 % labelled", "htad, 10 % labelled"]
+    assert len({s.slug for s in found}) == 3
+
+
+def test_one_name_with_two_contents_is_never_averaged() -> None:
+    records = [
+        record("a", 0, 0.9),
+        {**record("a", 0, 0.1), "cell": {**record("a", 0, 0.1)["cell"], "fingerprint": "x"}},
+    ]
+    found = settings(Snapshot(suite={}, records=records))
+    assert len(found) == 2
+    assert len({s.title for s in found}) == len({s.slug for s in found}) == 2
