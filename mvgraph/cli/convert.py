@@ -1,0 +1,75 @@
+"""`mvgraph data convert`: a file or folder in any usual form becomes a `.h5mu` file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mvgraph.cli import import_options as given
+from mvgraph.cli.application import examples
+from mvgraph.cli.data import data
+from mvgraph.cli.output import facts, short
+
+
+@data.command(
+    epilog=examples(
+        "mvgraph data convert embeddings.npz mine.h5mu",
+        "mvgraph data convert handwritten.mat digits.h5mu --labels Y",
+        "mvgraph data convert table.csv mine.h5mu --labels kind --prefix _ --group-column subject",
+        "mvgraph data convert table.csv mine.h5mu --view audio=v1_* --view motion=v2_*",
+        "mvgraph data convert folder/ mine.h5mu --id-column clip",
+        "mvgraph data convert cells.h5ad cells.h5mu --labels celltype --view pca=obsm/X_pca",
+    )
+)
+def convert(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A .npz, .mat, .csv, .parquet, .h5ad or .h5mu file, a folder of one file per view, or the name of a "
+            "data set.",
+            metavar="IN",
+        ),
+    ],
+    target: Annotated[Path, typer.Argument(help="The new file, ending in .h5mu.", metavar="OUT.h5mu")],
+    labels: given.Labels = None,
+    no_labels: given.NoLabels = False,
+    views: given.Views = None,
+    prefix: given.Prefix = None,
+    transpose: given.Transpose = None,
+    transpose_view: given.TransposeView = None,
+    id_column: given.IdColumn = None,
+    group_columns: given.GroupColumns = None,
+    split_column: given.SplitColumn = None,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Pack the views: smaller, and slower to read and write.")
+    ] = False,
+) -> None:
+    """Convert a data set in any usual form to .h5mu; what cannot be decided is asked for."""
+    from mvgraph.data import convert as run
+
+    options = given.gathered(
+        labels,
+        no_labels,
+        views,
+        prefix,
+        transpose,
+        transpose_view,
+        id_column,
+        group_columns,
+        split_column,
+    )
+    made = run(source, target, options, compact)
+    widths = ", ".join(f"{name} {width}" for name, width in made.view_dims.items())
+    labelled = int(made.class_counts.sum())
+    facts(
+        [
+            ("written", short(target)),
+            ("samples", f"{made.n_samples}, of which {labelled} labelled"),
+            ("views", widths),
+            ("classes", made.n_classes),
+            ("groups", ", ".join(made.groups)),
+            *(("note", note) for note in made.card.notes),
+        ]
+    )

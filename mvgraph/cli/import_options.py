@@ -1,0 +1,116 @@
+"""What a file does not say itself, as options that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mvgraph.errors import UserError
+
+if TYPE_CHECKING:
+    from mvgraph.data import ImportOptions
+
+Labels = Annotated[
+    str | None,
+    typer.Option("--labels", help="Key, column or file of the labels.", metavar="NAME"),
+]
+NoLabels = Annotated[bool, typer.Option("--no-labels", help="The data has no labels.")]
+Views = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--view",
+        help="A view and where it is: an array's key (X{2}, obsm/X_pca), a file of a folder, or for tables columns "
+        "or a pattern (v1_*). Once per view.",
+        metavar="VIEW=KEY",
+    ),
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option(
+        "--prefix",
+        help="Columns are grouped into views by what stands before this mark, e.g. _.",
+        metavar="MARK",
+    ),
+]
+Transpose = Annotated[
+    bool | None,
+    typer.Option(
+        "--transpose/--no-transpose",
+        help="Columns (or rows) are samples, in every view.",
+    ),
+]
+TransposeView = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--transpose-view",
+        help="Columns are samples in this view, rows in the others.",
+        metavar="VIEW",
+    ),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option("--id-column", help="Key or column of the sample ids.", metavar="NAME"),
+]
+GroupColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group-column",
+        help="Key or column of a group (subject, location). Repeatable.",
+        metavar="NAME",
+    ),
+]
+SplitColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--split-column",
+        help="Key or column that says train, validation or test.",
+        metavar="NAME",
+    ),
+]
+
+
+def gathered(
+    labels: str | None,
+    no_labels: bool,
+    views: list[str] | None,
+    prefix: str | None,
+    transpose: bool | None,
+    transpose_view: list[str] | None,
+    id_column: str | None,
+    group_columns: list[str] | None,
+    split_column: str | None,
+) -> ImportOptions:
+    """The options of a command in one object.
+
+    Raises:
+        UserError: a view without `=`, or options that contradict each other.
+    """
+    from mvgraph.data import ImportOptions
+
+    if transpose is not None and transpose_view:
+        raise UserError(
+            "Say either --transpose or --no-transpose for all views, or --transpose-view for some."
+        )
+    return ImportOptions(
+        labels=labels,
+        no_labels=no_labels,
+        views=_views(views or []),
+        prefix=prefix,
+        transpose=tuple(transpose_view) if transpose_view else transpose,
+        id_column=id_column,
+        group_columns=tuple(group_columns or ()),
+        split_column=split_column,
+    )
+
+
+def _views(texts: list[str]) -> dict[str, tuple[str, ...]]:
+    """`audio=v1_*` and `acc=meanX,meanY`; a view named twice has the columns of both."""
+    found: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        name, equals, where = text.partition("=")
+        parts = tuple(part for part in where.split(",") if part)
+        if not equals or not name or not parts:
+            raise UserError(f"--view must be written VIEW=KEY, e.g. --view audio=v1_*, not {text!r}.")
+        found[name] = (*found.get(name, ()), *parts)
+    return found

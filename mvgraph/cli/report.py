@@ -1,0 +1,34 @@
+"""`mvgraph report`: write the report of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mvgraph.cli.application import app, examples
+from mvgraph.cli.output import short
+
+
+@app.command(
+    epilog=examples(
+        "mvgraph report runs/quickstart",
+        "mvgraph report runs/quickstart --out reports/quickstart",
+        "mvgraph report runs/tune-dm-gcn-mfeat            # of a search",
+    )
+)
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder, as `mvgraph run` printed it.", metavar="RUN")],
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write, by default RUN/report.")] = None,
+) -> None:
+    """Write HTML, Markdown, CSV and figures from a run's ledger, or the page of a search; finished or not."""
+    if (run / "study.json").is_file():
+        from mvgraph.report.study import write_study
+        from mvgraph.tuning.record import read_record
+
+        typer.echo(short(write_study(read_record(run), out if out is not None else run / "report")))
+        return
+    from mvgraph.report import write
+
+    typer.echo(short(write(run, out)))
