@@ -15,6 +15,7 @@ up to rounding with dropout 0).
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,6 +81,10 @@ def join_world(device: str = "cpu") -> Iterator[World]:
         if not torch.cuda.is_available():
             raise UserError("join_world(device='cuda'): this torch sees no CUDA device; use device='cpu'.")
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    # Its functions take the group of the moment they are imported as their default, and the first optimiser imports
+    # them. Imported now, they hold none; later they would keep ours and its threads alive until the interpreter ends,
+    # where a thread that still holds a tensor aborts the process.
+    importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
         yield current_world()
