@@ -10,7 +10,9 @@ paper's networks without a graph. They are SIMULATED: no figure on them is a fig
 
 The four parts share `SHARES` of the variance; the part `SHARED` of each is common to both views. Cities and
 locations are the same for every seed, as they are in the data set; a seed draws clips and segments. (With 126
-test locations, drawing these too would move the accuracies by two points from seed to seed.)
+test locations, drawing these too would move the accuracies by two points from seed to seed.) Clips are balanced
+within their location, clips and segments within class and part, so that chance moves what a seed looks like and
+hardly how difficult it is: accuracies differ by 0.2 points (standard deviation) instead of 0.5.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ TRAIN_PLACES, TEST_PLACES = 305, 126
 #: Accuracies (test segments, one view, no graph) that the scales below reproduce.
 TARGETS = {"audio": 0.684, "video": 0.862}
 DIMS = {"audio": 128, "video": 64}
-#: Spread of the hierarchy against the class means, found by `calibrate` on seeds 1000 to 1007.
-SCALES = {"audio": 0.7476, "video": 0.5323}
+#: Spread of the hierarchy against the class means, found by `calibrate` on seeds 1000 to 1015.
+SCALES = {"audio": 0.7592, "video": 0.5244}
 SHARES = {"city": 0.05, "place": 0.30, "clip": 0.35, "segment": 0.30}
 SHARED = 0.45
 _LATENT = 12
@@ -68,11 +70,14 @@ def simulated_embeddings(
     fixed = np.random.default_rng(4477542)
     tree = _hierarchy(fixed, fraction)
     means = _class_means()
+    segments = np.arange(len(tree.label))
+    strata = 2 * tree.label + tree.test
+    first = np.unique(tree.clip, return_index=True)[1]
     spread = {
-        name: _parts(fixed if name in ("city", "place") else rng, ids, share)
-        for (name, share), ids in zip(
-            SHARES.items(), (tree.city, tree.place, tree.clip, np.arange(len(tree.label))), strict=True
-        )
+        "city": _parts(fixed, tree.city, SHARES["city"]),
+        "place": _parts(fixed, tree.place, SHARES["place"]),
+        "clip": _parts(rng, tree.clip, SHARES["clip"], (tree.place[first], strata[first])),
+        "segment": _parts(rng, segments, SHARES["segment"], (strata, strata)),
     }
     views = {}
     for index, (view, scale) in enumerate((scales or SCALES).items()):
@@ -135,14 +140,48 @@ def _hierarchy(rng: np.random.Generator, fraction: float) -> _Hierarchy:
     return _Hierarchy(labels, cities_, places_, clips_, np.concatenate(tests))
 
 
-def _parts(rng: np.random.Generator, ids: NDArray[np.int64], share: float) -> tuple[Array, Array]:
-    """What each member of one level adds to its segments, in both views. Shapes: (N,) -> 2 x (N, 12)."""
-    count = int(ids.max()) + 1
-    common, *own = rng.standard_normal((3, count, _LATENT))
+def _parts(
+    rng: np.random.Generator,
+    ids: NDArray[np.int64],
+    share: float,
+    balance: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+) -> tuple[Array, Array]:
+    """What each member of one level adds to its segments, in both views.
+
+    Args:
+        balance: parent and stratum of each member; see `_balanced`.
+
+    Shapes: (N,) -> 2 x (N, 12).
+    """
+    drawn = rng.standard_normal((int(ids.max()) + 1, 3 * _LATENT))
+    if balance is not None:
+        drawn = _balanced(drawn, *balance)
+    common, *own = drawn.reshape(-1, 3, _LATENT).transpose(1, 0, 2)
     first, second = (
         np.sqrt(share) * (np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * part)[ids] for part in own
     )
     return first, second
+
+
+def _balanced(drawn: Array, parent: NDArray[np.int64], stratum: NDArray[np.int64]) -> Array:
+    """The same rows with mean 0 below each parent, then covariance I within each stratum.
+
+    Parents and strata of too few rows, as small fractions of the data have, are left as drawn.
+
+    Shapes: (n, d), (n,), (n,) -> (n, d).
+    """
+    width = drawn.shape[1]
+    counts = np.bincount(parent)
+    sums = np.stack([np.bincount(parent, column) for column in drawn.T], axis=1)
+    means = sums / np.maximum(counts, 1)[:, None]
+    balanced = drawn - np.where(counts < 8, 0.0, 1.0)[parent, None] * means[parent]
+    for code in np.unique(stratum):
+        members = stratum == code
+        rows = balanced[members]
+        if len(rows) >= 4 * width:
+            factor = np.linalg.cholesky(rows.T @ rows / len(rows))
+            balanced[members] = np.linalg.solve(factor, rows.T).T
+    return balanced
 
 
 def single_view_probabilities(data: MultiViewData, view: str) -> NDArray[np.float64]:
@@ -164,7 +203,7 @@ def single_view_accuracy(data: MultiViewData, view: str) -> float:
     return float((found == data.labels[data.official_splits["fold1"].test]).mean())
 
 
-def calibrate(seeds: range = range(1000, 1008), steps: int = 12) -> dict[str, float]:
+def calibrate(seeds: range = range(1000, 1016), steps: int = 12) -> dict[str, float]:
     """Find `SCALES`: for each view the spread at which the mean accuracy over the seeds meets the target."""
     found = dict(SCALES)
     for view, target in TARGETS.items():

@@ -37,11 +37,26 @@ def test_counts_and_groups_are_the_published_ones() -> None:
     assert (with_clip == with_clip[:, :1]).all()
 
 
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("view", ["audio", "video"])
-def test_accuracy_without_a_graph_is_the_papers_on_other_seeds_than_calibrated(view: str) -> None:
-    found = [single_view_accuracy(simulated_embeddings(seed), view) for seed in range(4)]
-    assert np.mean(found) == pytest.approx(TARGETS[view], abs=0.005)
-    assert np.std(found) < 0.01
+def test_accuracy_without_a_graph_is_the_papers_on_other_seeds_than_calibrated(view: str, seed: int) -> None:
+    """Each seed and not their mean: the report shows one."""
+    assert single_view_accuracy(simulated_embeddings(seed), view) == pytest.approx(TARGETS[view], abs=0.005)
+
+
+def test_clips_and_segments_are_balanced() -> None:
+    """What a seed draws sums to nothing, so that it cannot make the task easier."""
+    rng = np.random.default_rng(0)
+    drawn = rng.standard_normal((400, 3)) + 1.0
+    parent, stratum = np.arange(400) // 20, np.arange(400) // 200
+    found = embeddings._balanced(drawn, parent, stratum)
+    for place in range(20):
+        np.testing.assert_allclose(found[parent == place].mean(axis=0), 0.0, atol=1e-12)
+    for half in range(2):
+        rows = found[stratum == half]
+        np.testing.assert_allclose(rows.T @ rows / len(rows), np.eye(3), atol=1e-12)
+    few = rng.standard_normal((4, 3))
+    np.testing.assert_array_equal(embeddings._balanced(few, np.zeros(4, int), np.zeros(4, int)), few)
 
 
 def test_hierarchy_segments_are_closer_inside_a_clip_than_a_place_than_a_class() -> None:
