@@ -77,7 +77,7 @@ def figures(rows: Rows) -> list[str]:
             )
             lines.append(f"| {' | '.join(cells)} |")
         floors = {e["floor_of"] for e in entries.values() if "floor_of" in e}
-        lines += ["", *(f"Floor: {text} at this machine's measured rates." for text in sorted(floors)), ""]
+        lines += ["", *(f"Floor: {text}." for text in sorted(floors)), ""]
     return lines
 
 

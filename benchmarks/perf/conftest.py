@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
+from floors import machine_rates
 from workload import SCALES, Scale, Workload, make_workload
 
 
@@ -28,25 +27,10 @@ def workload(scale: Scale) -> Workload:
     return make_workload(scale)
 
 
-def _best_of(action: Callable[[], Any], rounds: int = 7) -> float:
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
 @pytest.fixture(scope="session")
 def rates() -> dict[str, float]:
-    """What this machine can do at best: GEMM in FLOP/s (float32), memory in B/s (copy, read plus write)."""
-    a, b = torch.randn(4096, 1024), torch.randn(1024, 1024)
-    target = torch.empty(4096, 1024)
-    gemm = 2 * 4096 * 1024 * 1024 / _best_of(lambda: torch.mm(a, b, out=target))
-    source = torch.randn(32 * 2**20)
-    copy = torch.empty_like(source)
-    bandwidth = 2 * source.numel() * 4 / _best_of(lambda: copy.copy_(source))
-    return {"gemm_flops": gemm, "bytes_per_second": bandwidth}
+    """What this machine can do at best, in float32; see `machine_rates`."""
+    return machine_rates()
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from floors import gammatone_floor, machine_rates
 from threadpoolctl import threadpool_limits
 from workload import Scale
 
@@ -25,7 +27,8 @@ def clip(scale: Scale) -> Iterator[np.ndarray]:
 
 
 def test_gammatone_ours(benchmark: Any, note: Note, clip: np.ndarray) -> None:
-    note(WHAT, "mvgraph")
+    rates = machine_rates(torch.float64)
+    note(WHAT, "mvgraph", one_core=rates, **gammatone_floor(len(clip)).note(rates))
     found = benchmark.pedantic(lambda: gammatonegram(clip, SAMPLE_RATE), rounds=5, warmup_rounds=1)
     assert found.shape[0] == BANDS
 

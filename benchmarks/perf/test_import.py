@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from floors import copy_floor
 from memory import fresh_peak_mib
 from workload import Scale
 
@@ -45,7 +46,13 @@ def size_of(path: Path) -> dict[str, Any]:
     return {"megabytes": path.stat().st_size / 1e6, "kind": path.stem}
 
 
-def test_load_every_view(benchmark: Any, note: Note, archive: Path) -> None:
+def floor_of(path: Path, rates: dict[str, float], *, writes: bool = True) -> dict[str, Any]:
+    """The file read once, and its values written once as float32."""
+    size = path.stat().st_size
+    return copy_floor(size, writes * size * 4 // np.dtype(path.stem).itemsize).note(rates)
+
+
+def test_load_every_view(benchmark: Any, note: Note, archive: Path, rates: dict[str, float]) -> None:
     """All views in memory at once, as float32."""
     action = "import sys; from mvgraph.data import load\ndef action(): return load(sys.argv[1]).in_memory()"
     peak = fresh_peak_mib(action, str(archive))
@@ -55,12 +62,13 @@ def test_load_every_view(benchmark: Any, note: Note, archive: Path) -> None:
         extra_peak_mib=peak,
         sizes=peak * 2**20 / archive.stat().st_size,
         **size_of(archive),
+        **floor_of(archive, rates),
     )
     benchmark.pedantic(lambda: load(archive).in_memory(), rounds=3)
     assert peak * 2**20 < MOST_MEMORY * archive.stat().st_size + FIXED_BYTES
 
 
-def test_convert(benchmark: Any, note: Note, archive: Path, tmp_path: Path) -> None:
+def test_convert(benchmark: Any, note: Note, archive: Path, tmp_path: Path, rates: dict[str, float]) -> None:
     """One view in memory at a time."""
     action = "import sys; from mvgraph.data import convert\ndef action(): return convert(*sys.argv[1:])"
     peak = fresh_peak_mib(action, str(archive), str(tmp_path / "fresh.h5mu"))
@@ -70,12 +78,13 @@ def test_convert(benchmark: Any, note: Note, archive: Path, tmp_path: Path) -> N
         extra_peak_mib=peak,
         sizes=peak * 2**20 / archive.stat().st_size,
         **size_of(archive),
+        **floor_of(archive, rates),
     )
     benchmark.pedantic(lambda: convert(archive, tmp_path / "m.h5mu"), rounds=3)
     assert peak * 2**20 < MOST_MEMORY * archive.stat().st_size + FIXED_BYTES
 
 
-def test_show(benchmark: Any, note: Note, archive: Path) -> None:
+def test_show(benchmark: Any, note: Note, archive: Path, rates: dict[str, float]) -> None:
     """`mvgraph data show` as a user runs it, start of the interpreter and fingerprint included."""
     pytest.importorskip("typer")
     command = [sys.executable, "-m", "mvgraph", "data", "show", str(archive)]
@@ -83,7 +92,8 @@ def test_show(benchmark: Any, note: Note, archive: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    note(f"data show .npz, {archive.stem}", "mvgraph", cpu_seconds=cpu, **size_of(archive))
+    floor = floor_of(archive, rates, writes=False)
+    note(f"data show .npz, {archive.stem}", "mvgraph", cpu_seconds=cpu, **size_of(archive), **floor)
     benchmark.pedantic(lambda: subprocess.run(command, check=True, capture_output=True), rounds=3)
     # Processor time, which other work on the machine does not stretch.
     assert cpu < MOST_SECONDS_TO_SHOW

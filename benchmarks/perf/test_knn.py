@@ -41,22 +41,26 @@ def test_knn_ours(
     assert found.indices.shape == (n, scale.k)
 
 
-def test_knn_faiss(benchmark: Any, note: Note, audio: np.ndarray, scale: Scale) -> None:
+def test_knn_faiss(
+    benchmark: Any, note: Note, audio: np.ndarray, scale: Scale, rates: dict[str, float]
+) -> None:
     """`IndexFlatL2.search` alone: no mean distance, self included."""
     faiss = pytest.importorskip("faiss")
     faiss.omp_set_num_threads(torch.get_num_threads())
     index = faiss.IndexFlatL2(audio.shape[1])
     index.add(audio)
-    note("exact kNN", "faiss IndexFlatL2.search")
+    note("exact kNN", "faiss IndexFlatL2.search", **search_floor(*audio.shape).note(rates))
     benchmark.pedantic(lambda: index.search(audio, scale.k + 1), rounds=5, warmup_rounds=1)
 
 
-def test_knn_sklearn(benchmark: Any, note: Note, audio: np.ndarray, scale: Scale) -> None:
+def test_knn_sklearn(
+    benchmark: Any, note: Note, audio: np.ndarray, scale: Scale, rates: dict[str, float]
+) -> None:
     """`NearestNeighbors(algorithm="brute")`."""
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=scale.k + 1, algorithm="brute").fit(audio)
-    note("exact kNN", "scikit-learn brute")
+    note("exact kNN", "scikit-learn brute", **search_floor(*audio.shape).note(rates))
     benchmark.pedantic(lambda: search.kneighbors(audio), rounds=1 if scale.name == "paper" else 3)
 
 
@@ -70,7 +74,9 @@ def test_knn_pynndescent(benchmark: Any, note: Note, audio: np.ndarray, scale: S
 
 
 @pytest.mark.parametrize("who", ["mvgraph", "dense N x N"])
-def test_graph_against_dense(benchmark: Any, note: Note, audio: np.ndarray, scale: Scale, who: str) -> None:
+def test_graph_against_dense(
+    benchmark: Any, note: Note, audio: np.ndarray, scale: Scale, rates: dict[str, float], who: str
+) -> None:
     """From rows to the normalised adjacency, N = 10,000 at the paper's scale, against the peers' dense way."""
     n = min(10_000, scale.nodes)
     x = torch.from_numpy(audio[:n].copy())
@@ -84,7 +90,8 @@ def test_graph_against_dense(benchmark: Any, note: Note, audio: np.ndarray, scal
         def action() -> Any:
             return peers.dense_graph(x, scale.k)
 
-    note(f"graph of {n} rows", who, extra_peak_mib=extra_peak_mib(action))
+    floor = search_floor(*x.shape)
+    note(f"graph of {n} rows", who, extra_peak_mib=extra_peak_mib(action), **floor.note(rates))
     result = benchmark.pedantic(action, rounds=3)
     if scale.name == "small" and who != "mvgraph":
         ours = mv.build_graph({"audio": x}, k=scale.k).laplacian("audio").to_dense()

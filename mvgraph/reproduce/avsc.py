@@ -212,12 +212,13 @@ def _audit(
 ) -> Mapping[str, Any] | None:
     """What the audit found, in a stage of its own; None where there is no audit."""
     training = {**GCN_TRAINING, "epochs": settings.at_most(int(GCN_TRAINING["epochs"]))}
+    seeds = range(settings.seeds)
     depends = {
         "data": data.fingerprint.digest,
         "split": split.hash,
         "k": settings.neighbours,
         "training": training,
-        "seeds": gain.SEEDS,
+        "seeds": list(seeds),
         "methods": gain.METHODS,
         "audit": gain.AUDIT if gain.has_audit() else None,
     }
@@ -228,7 +229,7 @@ def _audit(
             split,
             neighbours=settings.neighbours,
             training={**training, "device": settings.device},
-            seeds=gain.SEEDS,
+            seeds=seeds,
             folder=folder,
         )
         return {} if found is None else found

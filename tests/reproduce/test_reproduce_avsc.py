@@ -189,7 +189,7 @@ def test_audit_is_called_by_name_with_what_it_needs(
     assert seen == {"data": data, "split": data, "methods": ("dm-gcn",), **more}
     section = gain.gain_section(found, {}, " (simulated)")
     assert section.sentences[0] == "(simulated) Half of the gain is smoothing."
-    assert "one seed" in section.sentences[1]
+    assert "same seeds" in section.sentences[1]
     assert section.tables[1].heads == ("view", "share (simulated)")
     assert section.tables[1].rows == (("audio", "0.5"),)
     monkeypatch.setattr(gain, "find_spec", lambda name: None)
