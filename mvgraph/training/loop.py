@@ -19,6 +19,7 @@ from mvgraph.graph.propagation import Propagation
 from mvgraph.training.batches import full_batch_epoch, mini_batch_epoch
 from mvgraph.training.distributed import current_world
 from mvgraph.training.history import History, copy_state
+from mvgraph.training.memory import kept_memory
 from mvgraph.training.options import TrainingOptions
 from mvgraph.training.result import FitResult, Selection
 from mvgraph.training.step import make_optimiser
@@ -26,6 +27,7 @@ from mvgraph.training.step import make_optimiser
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 
+@kept_memory()
 def train_network(
     name: str,
     model: NetworkMethod,

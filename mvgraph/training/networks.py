@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from mvgraph.errors import UserError
 from mvgraph.training.history import SMALLEST_PROBABILITY
 from mvgraph.training.loop import find_device
+from mvgraph.training.memory import kept_memory
 from mvgraph.training.network_progress import Checkpoints, Progress, identity, learning_state
 from mvgraph.training.network_samples import Rows, Samples, batches
 
@@ -107,6 +108,7 @@ class NetworkFit:
         return {**asdict(self), "oracle": self.oracle}
 
 
+@kept_memory()
 def fit_network(
     network: nn.Module,
     train: Samples,
