@@ -31,9 +31,9 @@ def resident():
 
 plain, size = faults(), resident()
 with kept_memory(), kept_memory():
-    torch.ones(12 * 2**20)
+    faults()  # until small blocks have found places that are in nobody's way
     kept, held = faults(), resident()
-print(json.dumps({"plain": plain, "kept": kept, "again": faults(), "grown": held - size, "left": resident() - size}))
+print(json.dumps({"plain": plain, "kept": kept, "grown": held - size, "left": resident() - size}))
 """
 BLOCK = 48 * 2**20
 
@@ -55,7 +55,6 @@ def test_blocks_come_back_without_new_pages() -> None:
     found = measured()
     # Pages may be huge ones: fewer faults, but still some for each of ten blocks.
     assert found["kept"] * 5 < found["plain"]
-    assert found["kept"] * 5 < found["again"]
     assert found["grown"] > BLOCK / 2 > found["left"]
 
 
@@ -64,13 +63,16 @@ def test_the_users_own_setting_is_left_alone() -> None:
     assert found["kept"] * 2 > found["plain"]
 
 
+@kept_memory()
+def fail() -> None:
+    assert memory._holders == 2
+    raise ZeroDivisionError
+
+
 def test_the_last_to_leave_gives_memory_back() -> None:
     assert memory._holders == 0
     with kept_memory():
-        inner = kept_memory()
-        inner.__enter__()
-        assert memory._holders == 2
         with pytest.raises(ZeroDivisionError):
-            inner.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
+            fail()
         assert memory._holders == 1
     assert memory._holders == 0
