@@ -29,7 +29,7 @@ def clip(scale: Scale) -> Iterator[np.ndarray]:
 def test_gammatone_ours(benchmark: Any, note: Note, clip: np.ndarray) -> None:
     rates = machine_rates(torch.float64)
     note(WHAT, "mvgraph", one_core=rates, **gammatone_floor(len(clip)).note(rates))
-    found = benchmark.pedantic(lambda: gammatonegram(clip, SAMPLE_RATE), rounds=5, warmup_rounds=1)
+    found = benchmark.pedantic(lambda: gammatonegram(clip, SAMPLE_RATE), rounds=20, warmup_rounds=2)
     assert found.shape[0] == BANDS
 
 
@@ -45,4 +45,4 @@ def test_gammatone_package(benchmark: Any, note: Note, clip: np.ndarray) -> None
             for wave in (left, right, left - right)
         ]
 
-    assert len(benchmark.pedantic(all_planes, rounds=1)) == 3
+    assert len(benchmark.pedantic(all_planes, rounds=3)) == 3

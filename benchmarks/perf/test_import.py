@@ -24,7 +24,6 @@ N_VIEWS = 5
 MOST_MEMORY = 1.3
 #: Modules that are imported on the way and one block of values: bytes that do not grow with the file.
 FIXED_BYTES = 12 << 20
-MOST_SECONDS_TO_SHOW = 3.0
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])
@@ -95,5 +94,3 @@ def test_show(benchmark: Any, note: Note, archive: Path, rates: dict[str, float]
     floor = floor_of(archive, rates, writes=False)
     note(f"data show .npz, {archive.stem}", "mvgraph", cpu_seconds=cpu, **size_of(archive), **floor)
     benchmark.pedantic(lambda: subprocess.run(command, check=True, capture_output=True), rounds=3)
-    # Processor time, which other work on the machine does not stretch.
-    assert cpu < MOST_SECONDS_TO_SHOW

@@ -50,6 +50,10 @@ def avsc(
         Path | None, typer.Option("--weights", help="VGG16 state dict (ImageNet or Places365).")
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help="Seeds of every fusion.")] = 3,
+    audit_seeds: Annotated[
+        int | None,
+        typer.Option("--audit-seeds", min=1, metavar="N", help="How many of them the audit uses; all."),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, metavar="N", help="At most N epochs in any training.")
     ] = None,
@@ -88,6 +92,7 @@ def avsc(
 
     settings = AvscSettings(
         seeds=seeds,
+        audit_seeds=audit_seeds,
         epochs=epochs,
         encoder_epochs=encoder_epochs,
         fine_epochs=fine_epochs,

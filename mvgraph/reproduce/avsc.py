@@ -199,7 +199,7 @@ def _report(
                 ),
             ),
             document.Section("Cost", tables=(tables.table3(both["last"], mark),)),
-            gain.gain_section(audit, both["last"], mark),
+            gain.gain_section(audit, both["last"], mark, len(settings.audited_seeds)),
             document.Section("Published results", tables=(tables.published_table(),)),
             document.Section("Stages", tables=(_stage_table(stages),)),
         ),
@@ -212,13 +212,12 @@ def _audit(
 ) -> Mapping[str, Any] | None:
     """What the audit found, in a stage of its own; None where there is no audit."""
     training = {**GCN_TRAINING, "epochs": settings.at_most(int(GCN_TRAINING["epochs"]))}
-    seeds = range(settings.seeds)
     depends = {
         "data": data.fingerprint.digest,
         "split": split.hash,
         "k": settings.neighbours,
         "training": training,
-        "seeds": list(seeds),
+        "seeds": settings.audited_seeds,
         "methods": gain.METHODS,
         "audit": gain.AUDIT if gain.has_audit() else None,
     }
@@ -229,7 +228,7 @@ def _audit(
             split,
             neighbours=settings.neighbours,
             training={**training, "device": settings.device},
-            seeds=seeds,
+            seeds=settings.audited_seeds,
             folder=folder,
         )
         return {} if found is None else found

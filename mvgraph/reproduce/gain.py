@@ -51,10 +51,13 @@ def run_audit(
     )
 
 
-def gain_section(found: Mapping[str, Any] | None, rows: Mapping[str, Row], mark: str) -> Section:
+def gain_section(
+    found: Mapping[str, Any] | None, rows: Mapping[str, Row], mark: str, seeds: int = 1
+) -> Section:
     """The section: what averaging over the clip explains, then what the audit measured.
 
     Args:
+        seeds: that the audit looked at.
         rows: rows of Table 2 under the last epoch, the baselines without a graph among them.
         mark: stands behind the title of every table (simulated, generated).
     """
@@ -84,7 +87,7 @@ def gain_section(found: Mapping[str, Any] | None, rows: Mapping[str, Row], mark:
         (
             *sentences,
             *(f"{front}{text}" for text in found.get("sentences", ())),
-            "Scores without some edges are at the last epoch, of the same seeds as the others.",
+            f"Scores without some edges are those of {'one seed' if seeds == 1 else f'{seeds} seeds'}, at the last epoch.",
         ),
         (own, *more),
     )

@@ -22,6 +22,8 @@ class AvscSettings:
     Args:
         seeds: initialisations of every fusion method and of the fusion part of [15]: 0, 1, ... Encoders are trained
             once, with seed 0.
+        audit_seeds: of them, how many the audit scores again without some edges (each costs four more fits of
+            DM-GCN); None for all.
         epochs: at most so many epochs in any training; None for the published numbers.
         encoder_epochs: at most so many in trainings on clips (both encoders and [15]), where that is fewer still.
         fine_epochs: at most so many where convolutions learn, by far the longest; likewise.
@@ -42,6 +44,7 @@ class AvscSettings:
     """
 
     seeds: int = 3
+    audit_seeds: int | None = None
     epochs: int | None = None
     encoder_epochs: int | None = None
     fine_epochs: int | None = None
@@ -60,6 +63,7 @@ class AvscSettings:
     def __post_init__(self) -> None:
         for name in (
             "seeds",
+            "audit_seeds",
             "epochs",
             "encoder_epochs",
             "fine_epochs",
@@ -113,3 +117,7 @@ class AvscSettings:
     @property
     def all_seeds(self) -> list[int]:
         return list(range(self.seeds))
+
+    @property
+    def audited_seeds(self) -> list[int]:
+        return self.all_seeds[: self.audit_seeds]

@@ -187,9 +187,10 @@ def test_audit_is_called_by_name_with_what_it_needs(
     more = {"neighbours": 4, "training": {"epochs": 1}, "seeds": [0, 1], "folder": tmp_path}
     found = gain.run_audit(data, data, **more)
     assert seen == {"data": data, "split": data, "methods": ("dm-gcn",), **more}
-    section = gain.gain_section(found, {}, " (simulated)")
+    section = gain.gain_section(found, {}, " (simulated)", 2)
     assert section.sentences[0] == "(simulated) Half of the gain is smoothing."
-    assert "same seeds" in section.sentences[1]
+    assert "those of 2 seeds" in section.sentences[1]
+    assert "those of one seed" in gain.gain_section(found, {}, "").sentences[1]
     assert section.tables[1].heads == ("view", "share (simulated)")
     assert section.tables[1].rows == (("audio", "0.5"),)
     monkeypatch.setattr(gain, "find_spec", lambda name: None)

@@ -289,6 +289,8 @@ def test_settings_are_checked() -> None:
             AvscSettings(**words)  # type: ignore[arg-type]
     assert AvscSettings(epochs=7).at_most(500) == 7
     assert AvscSettings().at_most(500) == 500
+    assert AvscSettings(seeds=3).audited_seeds == [0, 1, 2]
+    assert AvscSettings(seeds=3, audit_seeds=1).audited_seeds == [0]
     recipe = AvscSettings(epochs=90, encoder_epochs=70, fine_epochs=4).recipe()
     assert [s.epochs for s in (recipe.audio, *recipe.visual, *recipe.fusion)] == [70, 70, 4, 70, 4]
     assert AvscSettings(fine_epochs=4, fine_tune=False).recipe().fusion[1].epochs == 200
