@@ -65,6 +65,7 @@ def gain_section(
     front = f"{mark.strip()} " if mark else ""
     sentences = [f"{front}{text}" for text in averaging_sentences(rows)]
     own = tables.gain_table(rows, mark)
+    counted = "one seed" if seeds == 1 else f"{seeds} seeds"
     if found is None:
         sentences.append(
             "Shares of neighbours from the same clip or location, edges across the split inside a group, near "
@@ -87,7 +88,7 @@ def gain_section(
         (
             *sentences,
             *(f"{front}{text}" for text in found.get("sentences", ())),
-            f"Scores without some edges are those of {'one seed' if seeds == 1 else f'{seeds} seeds'}, at the last epoch.",
+            f"Scores without some edges are those of {counted}, at the last epoch.",
         ),
         (own, *more),
     )
