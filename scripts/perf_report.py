@@ -1,14 +1,14 @@
-"""Turn the JSON of pytest-benchmark into reports/perf: Markdown with ratios, targets and floors, and a PNG.
+"""Turn JSON files of pytest-benchmark into reports/perf: Markdown with ratios, targets and floors, and a PNG.
 
-python scripts/perf_report.py BENCHMARK.json reports/perf
+python scripts/perf_report.py BENCHMARK.json ... reports/perf
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,17 @@ from mvgraph.bench.environment import environment
 Rows = dict[str, dict[str, dict[str, Any]]]
 
 
-def read(path: Path) -> Rows:
+def merged(paths: list[Path]) -> dict[str, Any]:
+    """All benchmarks of the files, the machine and time of the first; of two runs of a benchmark the later file's."""
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    found = {entry["fullname"]: entry for run in runs for entry in run["benchmarks"]}
+    return {**runs[0], "benchmarks": list(found.values())}
+
+
+def read(run: dict[str, Any]) -> Rows:
     """Group -> participant -> {"seconds": best of the rounds, **extra_info}."""
     rows: Rows = defaultdict(dict)
-    for entry in json.loads(path.read_text(encoding="utf-8"))["benchmarks"]:
+    for entry in run["benchmarks"]:
         info = entry["extra_info"]
         if "what" in info:
             rows[info["what"]][info["who"]] = {
@@ -122,7 +129,7 @@ def draw(rows: Rows, target: Path) -> None:
         entries = sorted(rows[what].items(), key=lambda item: -item[1]["seconds"])
         values = [e["seconds"] for _, e in entries]
         colours = ["#0072B2" if who.startswith("mvgraph") else "#999999" for who, _ in entries]
-        axis.barh([who for who, _ in entries], values, color=colours)
+        axis.barh([textwrap.fill(who, 34) for who, _ in entries], values, color=colours)
         for y, value in enumerate(values):
             axis.annotate(
                 seconds(value), (value, y), xytext=(4, 0), textcoords="offset points", va="center", size=8
@@ -146,10 +153,11 @@ def draw(rows: Rows, target: Path) -> None:
 def main() -> None:
     """Read, write, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path)
+    parser.add_argument("sources", type=Path, nargs="+")
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
-    rows = read(arguments.source)
+    run = merged(arguments.sources)
+    rows = read(run)
     arguments.out.mkdir(parents=True, exist_ok=True)
     draw(rows, arguments.out / "perf.png")
     anyone = next(e for entries in rows.values() for e in entries.values() if "gemm_flops" in e)
@@ -162,7 +170,7 @@ def main() -> None:
         "",
         f"Written by `make perf`. Machine: {described}. Measured rates: GEMM {anyone['gemm_flops'] / 1e9:.0f} "
         f"GFLOP/s in float32, memory {anyone['bytes_per_second'] / 1e9:.1f} GB/s.",
-        "All figures of a table come from one run on this machine; ratios are of the best rounds.",
+        "All figures of a table come from one process on this machine; ratios are of the best rounds.",
         "",
         "## Targets",
         "",
@@ -175,8 +183,7 @@ def main() -> None:
         *figures(rows),
     ]
     (arguments.out / "README.md").write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
-    if arguments.source.resolve() != (arguments.out / "perf.json").resolve():
-        shutil.copyfile(arguments.source, arguments.out / "perf.json")
+    (arguments.out / "perf.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
     print(f"{arguments.out / 'README.md'}")
 
 
