@@ -168,6 +168,7 @@ def test_a_damaged_entry_is_set_aside_told_and_built_again(
     assert len(told) == 1
     assert told[0].startswith(f"mvgraph: The cached graph {entry.name[:12]} is damaged; it is kept in")
     assert (entry.parent / "damaged" / entry.name).is_dir()
+    assert len(entries(tmp_path)) == 1
     assert build_graph(x, k=5, cache=tmp_path).hash == right
     assert (len(searches), capsys.readouterr().err) == (2, "")
 
