@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from mvgraph.code_identity import code_identity
 from mvgraph.data import Card, MultiViewData, write_h5mu
 from mvgraph.errors import UserError
 from mvgraph.features.audio_io import mono, read_sound
@@ -57,7 +58,17 @@ class SegmentRows:
             "video": self.video,
             "segment_seconds": self.segment_seconds,
             "pictures_per_segment": self.pictures_per_segment,
+            **self._code(),
         }
+
+    def _code(self) -> dict[str, Any]:
+        """Identity of encoders of others: rows of an edited encoder are not those of the one before."""
+        named = {"audio": self.audio, "video": self.video}
+        found = {
+            view: code_identity(find_encoder(name, view)) for view, name in named.items() if name is not None
+        }
+        code = {view: identity.text for view, identity in found.items() if identity is not None}
+        return {"code": code} if code else {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": {}}  # workers load their own

@@ -13,7 +13,9 @@ BASELINES = ROOT / "baselines" / "mvgraph_baselines"
 #: Rooms from the ground floor up; each imports only from those before it.
 ROOMS = (
     "errors",
+    "numerics",
     "registry",
+    "code_identity",
     "data",
     "features",
     "graph",
