@@ -129,11 +129,12 @@ def run_suite(
         estimate = make_estimate(cells, chosen, statuses, records)
         stale = stale_line(cells, statuses, records)
         shown = make_progress(progress)
+        kept: list[str] = []
         try:
             if chosen:
                 told = f"{checked.name}: {estimate.sentence()}"
                 shown.begin(len(chosen), told if stale is None else f"{told} {stale}")
-            outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown, kept := [])
+            outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown, kept)
         finally:
             shown.close()
         done = ledger.counts()["done"]

@@ -13,8 +13,8 @@ BASELINES = ROOT / "baselines" / "mvgraph_baselines"
 #: Rooms from the ground floor up; each imports only from those before it.
 ROOMS = (
     "errors",
-    "numerics",
     "registry",
+    "numerics",
     "code_identity",
     "data",
     "features",
