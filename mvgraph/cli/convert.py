@@ -50,15 +50,15 @@ def convert(
     from mvgraph.data import convert as run
 
     options = given.gathered(
-        labels,
-        no_labels,
-        views,
-        prefix,
-        transpose,
-        transpose_view,
-        id_column,
-        group_columns,
-        split_column,
+        labels=labels,
+        no_labels=no_labels,
+        views=views,
+        prefix=prefix,
+        transpose=transpose,
+        transpose_view=transpose_view,
+        id_column=id_column,
+        group_columns=group_columns,
+        split_column=split_column,
     )
     made = run(source, target, options, compact)
     widths = ", ".join(f"{name} {width}" for name, width in made.view_dims.items())

@@ -70,15 +70,15 @@ def show(
     from mvgraph.data import load
 
     options = given.gathered(
-        labels,
-        no_labels,
-        views,
-        prefix,
-        transpose,
-        transpose_view,
-        id_column,
-        group_columns,
-        split_column,
+        labels=labels,
+        no_labels=no_labels,
+        views=views,
+        prefix=prefix,
+        transpose=transpose,
+        transpose_view=transpose_view,
+        id_column=id_column,
+        group_columns=group_columns,
+        split_column=split_column,
     )
     loaded = load(source, options)
     labelled = int(loaded.class_counts.sum())

@@ -71,15 +71,16 @@ SplitColumn = Annotated[
 
 
 def gathered(
-    labels: str | None,
-    no_labels: bool,
-    views: list[str] | None,
-    prefix: str | None,
-    transpose: bool | None,
-    transpose_view: list[str] | None,
-    id_column: str | None,
-    group_columns: list[str] | None,
-    split_column: str | None,
+    *,
+    labels: str | None = None,
+    no_labels: bool = False,
+    views: list[str] | None = None,
+    prefix: str | None = None,
+    transpose: bool | None = None,
+    transpose_view: list[str] | None = None,
+    id_column: str | None = None,
+    group_columns: list[str] | None = None,
+    split_column: str | None = None,
 ) -> ImportOptions:
     """The options of a command in one object.
 
