@@ -68,6 +68,19 @@ SplitColumn = Annotated[
         metavar="NAME",
     ),
 ]
+Observed = Annotated[
+    str | None,
+    typer.Option(
+        "--observed",
+        help="Which sample has which view: key of an array (samples x views), or a table with ids and one column a "
+        "view.",
+        metavar="FILE|KEY",
+    ),
+]
+NanIsMissing = Annotated[
+    bool,
+    typer.Option("--nan-is-missing", help="A row of NaN alone means that the sample lacks the view."),
+]
 
 
 def gathered(
@@ -81,6 +94,8 @@ def gathered(
     id_column: str | None = None,
     group_columns: list[str] | None = None,
     split_column: str | None = None,
+    observed: str | None = None,
+    nan_is_missing: bool = False,
 ) -> ImportOptions:
     """The options of a command in one object.
 
@@ -102,6 +117,8 @@ def gathered(
         id_column=id_column,
         group_columns=tuple(group_columns or ()),
         split_column=split_column,
+        observed=observed,
+        nan_is_missing=nan_is_missing,
     )
 
 

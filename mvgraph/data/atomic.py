@@ -11,12 +11,12 @@ from pathlib import Path
 from mvgraph.errors import UserError
 
 
-@contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path in the folder of `path`, moved onto it when the block ends well and removed if it fails.
+def check_target(path: str | Path, overwrite: bool) -> None:
+    """Refuse a file that cannot be written, or that is there already, before any work is done for it.
 
     Raises:
-        UserError: the folder does not exist or cannot be written to.
+        UserError: the folder does not exist or cannot be written to, `path` is a folder, or it exists and may not
+            be overwritten.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -25,6 +25,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise UserError(f"{path} cannot be written: it is a folder.")
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"{path} cannot be written: the folder {path.parent} is read-only.")
+    if not overwrite and os.path.lexists(path):
+        raise UserError(
+            f"{path} is there already; give another name, or replace it with --force (in Python overwrite=True)."
+        )
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A temporary path in the folder of `path`, moved onto it when the block ends well and removed if it fails.
+
+    Raises:
+        UserError: the folder does not exist or cannot be written to.
+    """
+    path = Path(path)
+    check_target(path, overwrite=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
