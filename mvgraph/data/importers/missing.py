@@ -154,7 +154,8 @@ def by_columns(matrix: np.ndarray, names: Sequence[str], n_samples: int, what: s
         values = values.T
     if values.shape != shape:
         raise UserError(
-            f"{what} has shape {values.shape}, but {n_samples} samples and {len(names)} views need {shape}."
+            f"{what} has shape {values.shape}, but {n_samples} samples and {len(names)} views need {shape}; say "
+            "--observed FILE for another mask."
         )
     if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
         raise UserError(f"{what} must hold booleans, or 0 and 1.")
