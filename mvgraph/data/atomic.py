@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,29 @@ def check_target(path: str | Path, overwrite: bool) -> None:
     if not overwrite and os.path.lexists(path):
         raise UserError(
             f"{path} is there already; give another name, or replace it with --force (in Python overwrite=True)."
+        )
+
+
+def check_folder(folder: str | Path, names: Collection[str], is_ours: bool, overwrite: bool) -> None:
+    """Refuse a folder in which files of the same names lie that mvgraph did not write.
+
+    Parameters:
+        names: of the files that are to be written.
+        is_ours: whether what lies there is known to be an earlier output of the same kind.
+
+    Raises:
+        UserError: one of the files is there already, or `folder` is a file.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} cannot be a folder to write to: it is a file.")
+    if overwrite or is_ours or not folder.is_dir():
+        return
+    there = sorted(path.name for path in folder.iterdir() if path.name in names)
+    if there:
+        raise UserError(
+            f"{folder / there[0]} is there already, and {folder} holds no earlier output of this command; give another "
+            "folder, or replace it with --force."
         )
 
 

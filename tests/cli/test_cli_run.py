@@ -19,7 +19,7 @@ def test_a_dry_run_writes_nothing(ask, workplace: Path) -> None:
     assert not (workplace / "runs").exists()
 
 
-def test_a_run_ends_with_leaderboard_and_places(ask, workplace: Path) -> None:
+def test_a_run_ends_with_leaderboard_and_places(ask, sentence, workplace: Path) -> None:
     answer = ask("run", "small.yaml", "--limit", "3")
     assert answer.code == 0, answer.err
     assert "1 still without a result" in answer.out
@@ -46,6 +46,18 @@ def test_a_run_ends_with_leaderboard_and_places(ask, workplace: Path) -> None:
     assert again.code == 0
     assert again.out == "elsewhere/index.html\n"
     assert (workplace / "elsewhere" / "leaderboard.md").is_file()
+    # A report may be written anew, somebody else's page may not.
+    assert ask("report", "runs/small", "--out", "elsewhere").code == 0
+    (workplace / "site").mkdir()
+    page = workplace / "site" / "index.html"
+    page.write_text("<title>My page</title>")
+    said = sentence("report", "runs/small", "--out", "site")
+    assert "site/index.html is there already" in said
+    assert sorted(path.name for path in page.parent.iterdir()) == ["index.html"]
+    assert page.read_text() == "<title>My page</title>"
+    assert "it is a file" in sentence("report", "runs/small", "--out", "site/index.html")
+    assert ask("report", "runs/small", "--out", "site", "--force").code == 0
+    assert "My page" not in page.read_text()
 
 
 def test_mirror_and_report_can_be_left_out(ask, workplace: Path) -> None:
