@@ -31,12 +31,19 @@ def check_target(path: str | Path, overwrite: bool) -> None:
         )
 
 
-def check_folder(folder: str | Path, names: Collection[str], is_ours: bool, overwrite: bool) -> None:
+def check_folder(
+    folder: str | Path,
+    names: Collection[str],
+    is_ours: bool,
+    overwrite: bool,
+    otherwise: str = "replace it with --force",
+) -> None:
     """Refuse a folder in which files of the same names lie that mvgraph did not write.
 
     Parameters:
         names: of the files that are to be written.
         is_ours: whether what lies there is known to be an earlier output of the same kind.
+        otherwise: what can be done instead of giving another folder.
 
     Raises:
         UserError: one of the files is there already, or `folder` is a file.
@@ -50,7 +57,7 @@ def check_folder(folder: str | Path, names: Collection[str], is_ours: bool, over
     if there:
         raise UserError(
             f"{folder / there[0]} is there already, and {folder} holds no earlier output of this command; give another "
-            "folder, or replace it with --force."
+            f"folder, or {otherwise}."
         )
 
 

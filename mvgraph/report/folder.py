@@ -18,7 +18,9 @@ _MARKS = (b"mvgraph report</title>", b"mvgraph search</title>", b"multi-modal gr
 _HEAD = 8192
 
 
-def check_report_folder(folder: str | Path, overwrite: bool = False) -> None:
+def check_report_folder(
+    folder: str | Path, overwrite: bool = False, otherwise: str = "replace it with --force"
+) -> None:
     """Refuse a folder in which a report would replace files that are no report.
 
     Raises:
@@ -27,7 +29,7 @@ def check_report_folder(folder: str | Path, overwrite: bool = False) -> None:
     folder = Path(folder)
     there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     names = [name for name in there if name in _NAMES or _PICTURES.fullmatch(name)]
-    check_folder(folder, names, _is_report(folder / "index.html"), overwrite)
+    check_folder(folder, names, _is_report(folder / "index.html"), overwrite, otherwise)
 
 
 def _is_report(page: Path) -> bool:

@@ -112,8 +112,9 @@ def check_suite(folder: Path, overwrite: bool) -> None:
     # Older searches wrote no checksum.
     is_ours = bool(lines) and lines[0].startswith(_MARK)
     if not is_ours or (sums and sums[0].strip() != f"{_CHECKSUM}{_checksum(rest)}"):
+        what = "was edited" if is_ours else "was written by no search"
         raise UserError(
-            f"{path} was edited, and the search would write it anew; move it away, or replace it with --force (in "
+            f"{path} {what}, and this search would write it anew; move it away, or replace it with --force (in "
             "Python overwrite=True)."
         )
 

@@ -60,6 +60,15 @@ def test_a_run_ends_with_leaderboard_and_places(ask, sentence, workplace: Path) 
     assert "My page" not in page.read_text()
 
 
+def test_a_run_in_a_folder_with_a_report_of_somebody_else(sentence, workplace: Path) -> None:
+    (workplace / "report").mkdir()
+    (workplace / "report" / "report.md").write_text("mine")
+    said = sentence("run", "small.yaml", "--out", ".")
+    assert "report/report.md is there already" in said
+    assert "--no-report" in said
+    assert not (workplace / "ledger.sqlite").exists()
+
+
 def test_mirror_and_report_can_be_left_out(ask, workplace: Path) -> None:
     answer = ask("run", "small.yaml", "--out", "here", "--no-mirror", "--no-report", "--limit", "1")
     assert answer.code == 0

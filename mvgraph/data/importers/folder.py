@@ -81,7 +81,7 @@ def read_folder(path: str | Path, options: ImportOptions | None = None) -> Multi
         views[view], present = spread_view(piece, names)
         columns.append(present)
     observed = np.stack(columns, axis=1)
-    _check_views(observed, names, pieces[: len(side)])
+    _check_views(observed, names, pieces[: len(side)], files.ids or path)
     if mask is not None:
         observed = _masked(observed, mask, pieces[len(side) - 1], pieces[len(side) :], list(views), names)
     left = _left(files, pieces[: len(side)])
@@ -161,13 +161,13 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _check_views(observed: np.ndarray, ids: np.ndarray, side: Sequence[Piece]) -> None:
+def _check_views(observed: np.ndarray, ids: np.ndarray, side: Sequence[Piece], otherwise: Path) -> None:
     """Refuse samples that are named but have no view at all."""
     lost = ids[~observed.any(axis=1)]
     if lost.size:
-        named = next(piece.path for piece in side if lost[0] in np.asarray(piece.ids))
+        named = next((piece.path for piece in side if lost[0] in np.asarray(piece.ids)), otherwise)
         raise UserError(
-            f"{named} names {lost.size} samples that no file of a view has, the first {str(lost[0])!r}; leave them out."
+            f"{named} names samples that no file of a view has ({lost.size}, the first {str(lost[0])!r}); leave them out."
         )
 
 

@@ -107,7 +107,8 @@ def _is_column(file: Path, asked: Collection[str]) -> bool:
     return (
         usual(file.stem) in LABEL_NAMES | ID_NAMES
         or file.stem.endswith(IDS_ENDINGS)
-        or not asked.isdisjoint((file.stem, file.name))
+        or file.stem in asked
+        or file.name in asked
     )
 
 

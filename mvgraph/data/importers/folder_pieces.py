@@ -59,7 +59,10 @@ def view_piece(file: Path, ids_file: Path | None, options: ImportOptions) -> Pie
     if ending == ".npy":
         leaf = npy_leaf(file)
         if leaf.is_text or len(leaf.shape) != 2:
-            raise UserError(f"{file}: a view must be a matrix of numbers, not of shape {leaf.shape}.")
+            raise UserError(
+                f"{file}: a view must be a matrix of numbers, not {'strings ' if leaf.is_text else ''}of shape "
+                f"{leaf.shape}; if it is none, name the views with --view NAME=FILE."
+            )
         piece = Piece(file, leaf.shape[0], None, leaf.read())
     elif ending == ".npz":
         piece = _npz_piece(file, options)
@@ -209,7 +212,8 @@ def _view_table(file: Path, options: ImportOptions, needs_ids: bool) -> Piece:
 
 def table_features(file: Path, options: ImportOptions) -> pd.DataFrame:
     """All columns of a table of features, one that is named like labels among them. Shapes: (M, d_v)."""
-    values: pd.DataFrame = _view_table(file, replace(options, labels=None, no_labels=True), False).values
+    values = _view_table(file, replace(options, labels=None, no_labels=True), False).values
+    assert isinstance(values, pd.DataFrame)
     return values
 
 

@@ -306,7 +306,7 @@ def test_samples_that_no_view_has_are_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", ids=IDS[:-2], x=small_views()["a"][:-2])
     pd.DataFrame({"id": IDS, "label": small_labels()}).to_csv(tmp_path / "labels.csv", index=False)
     with pytest.raises(
-        UserError, match=r"labels\.csv names 2 samples that no file of a view has, the first 'clip10'"
+        UserError, match=r"labels\.csv names samples that no file of a view has \(2, the first 'clip10'\)"
     ):
         load(tmp_path)
 
@@ -349,3 +349,22 @@ def test_two_tables_that_contradict_each_other_are_both_named(tmp_path: Path) ->
         UserError, match=r"is 7 in more\.csv \(column 'y'\), but 0 in points\.csv \(column 'y'\)"
     ):
         load(tmp_path)
+
+
+def test_ids_that_no_view_has_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", ids=IDS[:-1], x=small_views()["a"][:-1], y=small_labels()[:-1])
+    np.save(tmp_path / "ids.npy", IDS)
+    with pytest.raises(
+        UserError, match=r"ids\.npy names samples that no file of a view has \(1, the first 'clip11'\)"
+    ):
+        load(tmp_path)
+    np.save(tmp_path / "ids.npy", IDS[::-1][1:])
+    data = load(tmp_path)
+    assert data.ids.tolist() == IDS[::-1][1:].tolist()
+    np.testing.assert_array_equal(data.views["a"], small_views()["a"][::-1][1:].astype(np.float32))
+    np.save(tmp_path / "names.npy", np.array(["p", "q", "r"]))
+    with pytest.raises(
+        UserError, match=r"not strings of shape \(3,\); if it is none, name the views with --view"
+    ):
+        load(tmp_path)
+    assert load(tmp_path, views={"a": "a"}).n_samples == N - 1
