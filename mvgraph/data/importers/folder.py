@@ -167,7 +167,8 @@ def _check_views(observed: np.ndarray, ids: np.ndarray, side: Sequence[Piece], o
     if lost.size:
         named = next((piece.path for piece in side if lost[0] in np.asarray(piece.ids)), otherwise)
         raise UserError(
-            f"{named} names samples that no file of a view has ({lost.size}, the first {str(lost[0])!r}); leave them out."
+            f"{named} names samples that no file of a view has ({lost.size}, the first {str(lost[0])!r}); leave them "
+            "out."
         )
 
 
