@@ -113,6 +113,7 @@ def run_suite(
         )
     with _only_driver(folder), Ledger(folder / "ledger.sqlite", create=True) as ledger:
         ledger.plan(cells, checked)
+        damaged = ledger.release_damaged()
         statuses = ledger.statuses()
         chosen = _to_run(cells, statuses, retry, limit)
         estimate = make_estimate(cells, chosen, statuses, ledger.records(everything=True))
@@ -124,7 +125,7 @@ def run_suite(
         finally:
             shown.close()
         done = ledger.counts()["done"]
-    notes = _mirror(folder) if mirror else []
+    notes = [*_told(damaged), *(_mirror(folder) if mirror else [])]
     succeeded = outcomes.count("done")
     return RunSummary(
         folder=folder,
@@ -195,6 +196,16 @@ def _keep(outcome: Outcome, ledger: Ledger) -> None:
         ledger.finish(outcome.cell.id, outcome.record, outcome.arrays)
     else:
         ledger.fail(outcome.cell.id, outcome.status, outcome.traceback, outcome.reason)
+
+
+def _told(damaged: Sequence[str]) -> list[str]:
+    """One line about cells that ran again because their stored arrays were damaged."""
+    if not damaged:
+        return []
+    whose = ", ".join(dict.fromkeys(damaged))
+    return [
+        f"Stored arrays of {len(damaged)} cells were damaged, so that these cells had to run again: {whose}."
+    ]
 
 
 def _mirror(folder: Path) -> list[str]:
