@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mvgraph.data.importers.columns import ID_NAMES, LABEL_NAMES, listing, the_one, usual
+from mvgraph.data.importers.folder_pieces import holds_labels_alone
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.errors import UserError
 
@@ -120,13 +121,14 @@ def _labels(files: Mapping[str, Path], options: ImportOptions, path: Path) -> st
         if stem in files and options.labels in (stem, files[stem].name):
             return stem
         # With --labels COLUMN the table of labels still goes by its usual name.
-        return next((name for name in files if usual(name) in LABEL_NAMES), _about(files))
-    return the_one(files, LABEL_NAMES, None, "labels", path) or _about(files)
+        return next((name for name in files if usual(name) in LABEL_NAMES), _about(files, options))
+    return the_one(files, LABEL_NAMES, None, "labels", path) or _about(files, options)
 
 
-def _about(files: Mapping[str, Path]) -> str | None:
-    """The one table called like a description of the samples."""
-    found = [
+def _about(files: Mapping[str, Path], options: ImportOptions) -> str | None:
+    """The one table that holds labels and no feature, or is called like a description of the samples."""
+    alone = [name for name, file in files.items() if holds_labels_alone(file, options)]
+    found = alone or [
         name
         for name, file in files.items()
         if usual(name) in _ABOUT_NAMES and file.suffix.lower() in (".csv", ".parquet")

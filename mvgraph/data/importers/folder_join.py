@@ -29,9 +29,11 @@ def placed(pieces: Sequence[Piece], ids: Piece | None, labels: Piece | None) -> 
     own = [piece for piece in pieces if piece.ids is not None]
     source = ids if ids is not None else labels if labels is not None and labels.ids is not None else None
     if without and own and source is None:
+        there = own[0].path.name
+        about = f", or say --labels {there} if it is no view" if "labels" in own[0].columns else ""
         raise UserError(
-            f"{without[0].path.parent}: {own[0].path.name} has ids, but {without[0].path.name} has none; put the ids "
-            f"of its rows into {without[0].path.stem}_ids.csv."
+            f"{without[0].path.parent}: {there} has ids, but {without[0].path.name} has none; put the ids of its rows "
+            f"into {without[0].path.stem}_ids.csv{about}."
         )
     if not without:
         return list(pieces), ""
@@ -48,10 +50,12 @@ def placed(pieces: Sequence[Piece], ids: Piece | None, labels: Piece | None) -> 
 
 
 def _differing(piece: Piece, size: int, source: Piece) -> UserError:
+    advice = f"put the ids of its rows into {piece.path.stem}_ids.csv (or .npy, .txt)"
+    if piece.values is None:
+        advice = "give it ids, or one row for each"
     return UserError(
         f"{piece.path.parent}: {piece.path.name} has {piece.n_rows} rows, but there are {size} in "
-        f"{source.path.name}; rows can only be joined by id when they differ in number: put the ids of its rows into "
-        f"{piece.path.stem}_ids.csv (or .npy, .txt)."
+        f"{source.path.name}; rows can only be joined by id when they differ in number: {advice}."
     )
 
 

@@ -102,6 +102,14 @@ def label_piece(file: Path, options: ImportOptions) -> Piece:
     return _table_piece(file, roles, [])
 
 
+def holds_labels_alone(file: Path, options: ImportOptions) -> bool:
+    """Whether a file is a table of labels without any column that could be a feature."""
+    if file.suffix.lower() not in _TABLES:
+        return False
+    roles = _roles(open_table(file).columns, options, file)
+    return roles.labels is not None and not roles.rest
+
+
 def side_piece(file: Path, name: str, options: ImportOptions) -> Piece:
     """A file of a group or of the split: a table with ids and such a column, or one value a line."""
     if file.suffix.lower() in _TABLES and len(open_table(file).columns) > 1:
@@ -119,6 +127,7 @@ def column_file(file: Path, n_rows: int | None = None, options: ImportOptions | 
 
     Parameters:
         n_rows: how many values there should be: a first line that makes one too many is the name of the column.
+            Where it is not known, a first line that comes again below is a value.
 
     Shapes: (N,).
     """
@@ -140,8 +149,9 @@ def column_file(file: Path, n_rows: int | None = None, options: ImportOptions | 
             raise UserError(f"{file} must have one column.")
         name = found
     values = table.read([], [name])[name].to_numpy(dtype=object)
-    if n_rows == values.size + 1 and len(table.columns) == 1 and ending == ".csv":
-        # No name of a column stands above the values.
+    one_too_few = n_rows == values.size + 1 or (n_rows is None and name in {str(v) for v in values.tolist()})
+    if one_too_few and len(table.columns) == 1 and ending == ".csv":
+        # What stands above the values is one of them, and no name of a column.
         return np.asarray([name, *values.tolist()], dtype=object)
     return values
 

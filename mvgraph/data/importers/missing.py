@@ -59,8 +59,8 @@ def nan_sentence(name: str, alone: np.ndarray, ids: np.ndarray | None) -> str:
     rows = f"{count} rows of NaN alone, the first" if count > 1 else "a row of NaN alone,"
     these = "these samples lack" if count > 1 else "this sample lacks"
     return (
-        f"View {name!r} has {rows} {'at ' if count > 1 else ''}{first}: say --nan-is-missing (in Python "
-        f"nan_is_missing=True) if {these} the view."
+        f"View {name!r} has {rows} {'at ' if count > 1 else ''}{first}: say --nan-is-missing (to mvgraph data convert; "
+        f"in Python nan_is_missing=True) if {these} the view."
     )
 
 

@@ -259,6 +259,9 @@ def test_labels_without_ids_and_as_lines(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("\n".join(map(str, small_labels())) + "\n")
     check(load(tmp_path, nan_is_missing=True))
     (tmp_path / "labels.txt").unlink()
+    np.savetxt(tmp_path / "labels.csv", small_labels(), fmt="%d")  # without the name of a column
+    check(load(tmp_path, nan_is_missing=True))
+    (tmp_path / "labels.csv").unlink()
     # A table of what is known about each sample, when nothing is called like labels; rows of a file share it.
     frame.assign(file=[f"f{i // 2}.wav" for i in range(N)]).drop(columns="id").to_csv(
         tmp_path / "meta.csv", index=False
@@ -266,8 +269,20 @@ def test_labels_without_ids_and_as_lines(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'f0\.wav' stands there twice \(say --group-column file if"):
         load(tmp_path, nan_is_missing=True)
     data = load(tmp_path, nan_is_missing=True, group_columns="file")
+    check(load(tmp_path, nan_is_missing=True, group_columns="file", labels="meta.csv"))
     check(data)
     assert data.groups["file"][3] == "f1.wav"
+
+
+def test_a_table_of_labels_under_another_name_is_asked_about(tmp_path: Path) -> None:
+    folder(tmp_path, short=False)
+    (tmp_path / "labels.csv").rename(tmp_path / "train.csv")
+    # Nothing in it could be a feature.
+    check(load(tmp_path, nan_is_missing=True))
+    pd.read_csv(tmp_path / "train.csv").assign(fold=1).to_csv(tmp_path / "train.csv", index=False)
+    with pytest.raises(UserError, match=r"--labels train\.csv if it is no view"):
+        load(tmp_path, nan_is_missing=True)
+    check(load(tmp_path, nan_is_missing=True, labels="train.csv"))
 
 
 def test_file_names_are_matched_to_ids_without_their_endings(tmp_path: Path) -> None:
