@@ -71,7 +71,9 @@ def read_folder(path: str | Path, options: ImportOptions | None = None) -> Multi
         size = mask.matrix.shape[0] if mask.matrix is not None else next(iter(mask.columns.values())).size
         side.append(Piece(mask.path, size, mask.ids))
     own = [view_piece(file, files.ids_of.get(view), options) for view, file in files.views.items()]
-    pieces, order_note = placed([*side, *own], ids, labels)
+    given = [*side, *own]
+    pieces, giver = placed(given, [piece for piece in (ids, labels, *side) if piece is not None])
+    order_note = "" if giver is None or giver is ids else _order_note(given, giver)
     position = np.zeros(0, dtype=np.str_) if ids is None or ids.ids is None else ids.ids
     pieces, position, match_note = matched(pieces, position)
     pieces, label_note = _without_rivals(pieces, labels, options)
@@ -215,6 +217,11 @@ def _column(name: str, pieces: Sequence[Piece], ids: np.ndarray, path: Path) -> 
     if found is None:
         raise UserError(f"{path}: no file has {name!r}.")
     return found
+
+
+def _order_note(pieces: Sequence[Piece], giver: Piece) -> str:
+    rows = ", ".join(piece.path.name for piece in pieces if piece.ids is None)
+    return f"Rows of {rows} are taken in the order of {giver.path.name}."
 
 
 def _left(files: Roles, side: Sequence[Piece]) -> list[str]:

@@ -138,7 +138,8 @@ def _about(files: Mapping[str, Path], options: ImportOptions) -> str | None:
 
 def _mask(files: Mapping[str, Path], options: ImportOptions, path: Path) -> str | None:
     if options.observed is None:
-        return next((name for name in files if usual(name) == _MASK_NAME), None)
+        claimed = {Path(part).stem for view in options.views for part in options.selectors(view)}
+        return next((name for name in files if usual(name) == _MASK_NAME and name not in claimed), None)
     stem = options.observed if options.observed in files else Path(options.observed).stem
     return stem if stem in files and options.observed in (stem, files[stem].name) else None
 

@@ -16,37 +16,38 @@ from mvgraph.errors import UserError
 _ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}$")
 
 
-def placed(pieces: Sequence[Piece], ids: Piece | None, labels: Piece | None) -> tuple[list[Piece], str]:
-    """Every piece with ids: its own, those of the ids file or of the labels, or row numbers if no file has any.
+def placed(pieces: Sequence[Piece], givers: Sequence[Piece]) -> tuple[list[Piece], Piece | None]:
+    """Every piece with ids: its own, those of the first of `givers` that has any, or row numbers if no file has ids.
 
     Returns:
-        The pieces, and a note about rows that took the ids of the labels.
+        The pieces, and who gave ids to those that had none.
 
     Raises:
         UserError: rows without ids that differ in number from what gives them ids.
     """
     without = [piece for piece in pieces if piece.ids is None]
     own = [piece for piece in pieces if piece.ids is not None]
-    source = ids if ids is not None else labels if labels is not None and labels.ids is not None else None
+    source = next((giver for giver in givers if giver.ids is not None), None)
     if without and own and source is None:
-        there = own[0].path.name
-        about = f", or say --labels {there} if it is no view" if "labels" in own[0].columns else ""
-        raise UserError(
-            f"{without[0].path.parent}: {there} has ids, but {without[0].path.name} has none; put the ids of its rows "
-            f"into {without[0].path.stem}_ids.csv{about}."
-        )
+        raise _without_ids(without[0], own[0])
     if not without:
-        return list(pieces), ""
+        return list(pieces), None
     names = np.arange(without[0].n_rows).astype(np.str_) if source is None else source.ids
     assert names is not None
     for piece in without:
         if piece.n_rows != names.size:
             raise _differing(piece, names.size, source or without[0])
-    note = ""
-    if source is not None and source is labels:
-        rows = ", ".join(piece.path.name for piece in without)
-        note = f"Rows of {rows} are taken in the order of {source.path.name}."
-    return [replace(piece, ids=names) if piece.ids is None else piece for piece in pieces], note
+    return [replace(piece, ids=names) if piece.ids is None else piece for piece in pieces], source
+
+
+def _without_ids(piece: Piece, other: Piece) -> UserError:
+    there = other.path.name
+    advice = f"put the ids of its rows into {piece.path.stem}_ids.csv"
+    if piece.values is None:
+        advice = "make it a table with a column of ids"
+    elif "labels" in other.columns:
+        advice += f", or say --labels {there} if it is no view"
+    return UserError(f"{piece.path.parent}: {there} has ids, but {piece.path.name} has none; {advice}.")
 
 
 def _differing(piece: Piece, size: int, source: Piece) -> UserError:

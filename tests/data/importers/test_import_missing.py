@@ -383,3 +383,22 @@ def test_ids_that_no_view_has_are_named(tmp_path: Path) -> None:
     ):
         load(tmp_path)
     assert load(tmp_path, views={"a": "a"}).n_samples == N - 1
+
+
+def test_a_mask_with_ids_names_the_rows_of_the_others(tmp_path: Path) -> None:
+    folder(tmp_path, short=False)
+    (tmp_path / "labels.csv").unlink()
+    np.save(tmp_path / "labels", small_labels())
+    seen = pd.DataFrame({"id": IDS, "a": (~np.isin(np.arange(N), GONE)).astype(int)})
+    seen.to_csv(tmp_path / "observed.csv", index=False)
+    data = load(tmp_path)
+    check(data)
+    assert data.ids.tolist() == IDS.tolist()
+    assert data.card.notes == ("Rows of labels.npy, a.npy, b.npy are taken in the order of observed.csv.",)
+    # A view of that name that was asked for is one.
+    np.save(tmp_path / "observed.npy", np.ones((N, 3)))
+    (tmp_path / "observed.csv").unlink()
+    assert load(tmp_path, views={"v": "b", "observed": "observed.npy"}).view_dims == {"observed": 3, "v": 5}
+    np.savez(tmp_path / "c.npz", ids=IDS, x=small_views()["a"])
+    with pytest.raises(UserError, match=r"c\.npz has ids, but labels\.npy has none; make it a table"):
+        load(tmp_path, views={"a": "c", "b": "b"})
