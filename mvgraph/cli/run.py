@@ -59,6 +59,15 @@ def run(
     """Run a suite, or continue it: cells that are done are never computed again."""
     from mvgraph.bench import run_suite
 
+    if (
+        out is not None
+        and not no_report
+        and not (out / "ledger.sqlite").exists()
+        and (out / "report").exists()
+    ):
+        from mvgraph.report.folder import check_report_folder
+
+        check_report_folder(out / "report", otherwise="say --no-report")
     statuses = [status.strip() for status in retry.split(",") if status.strip()]
     summary = run_suite(
         suite,
