@@ -11,9 +11,9 @@ from typing import Any
 from mvgraph.bench.audit import figures_of
 from mvgraph.bench.canonical import canonical
 from mvgraph.data import MultiViewData, Split, make_splits
-from mvgraph.data.fingerprint import view_hash
+from mvgraph.data.fingerprint import hash_of_view
 from mvgraph.data.load import load
-from mvgraph.data.scaling import scale_views
+from mvgraph.data.scaling import looks_at_split, scaled_as
 from mvgraph.errors import UserError
 from mvgraph.graph import GraphSettings, MultiViewGraph, build_graph
 
@@ -79,10 +79,7 @@ class Material:
         data = self.data(source, views)
 
         def hash_all() -> dict[str, str]:
-            return {
-                name: view_hash(data.views[name], data.observed[:, column])
-                for column, name in enumerate(data.view_names)
-            }
+            return {name: hash_of_view(data, name, column) for column, name in enumerate(data.view_names)}
 
         found: dict[str, str] = self._hashes.get([source, list(data.view_names)], hash_all)[0]
         return found
@@ -105,9 +102,9 @@ class Material:
     ) -> tuple[MultiViewData, float]:
         """Scaled data, and the seconds reading and scaling took."""
         data, reading = self.timed_data(source, views)
-        scope = str(scaling["scope"])
-        key = [source, sorted(views), dict(scaling), split.hash if scope == "train" else None]
-        value, seconds = self._scaled.get(key, lambda: scale_views(data, scaling["kind"], scope, split))
+        scope = split.hash if looks_at_split(scaling) else None
+        key = [source, sorted(views), dict(scaling), scope]
+        value, seconds = self._scaled.get(key, lambda: scaled_as(data, scaling, split))
         return value, reading + seconds
 
     def graph(
@@ -121,7 +118,7 @@ class Material:
         """The graph of scaled data, and the seconds building it took, whichever process built it."""
         data, _ = self.scaled(source, views, scaling, split)
         made = GraphSettings.from_json(settings)
-        scope = split.hash if scaling["scope"] == "train" else None
+        scope = split.hash if looks_at_split(scaling) else None
         key = [source, sorted(views), dict(scaling), scope, made.to_json()]
 
         def build() -> MultiViewGraph:

@@ -12,6 +12,20 @@ if TYPE_CHECKING:
     from mvgraph.fusion.base import Tags
 
 
+def _imputation(cell: Cell, data: MultiViewData) -> dict[str, Any]:
+    """How NaN cells were filled and from which rows; nothing where there were none."""
+    if data.imputation is None:
+        return {}
+    cells = sum(len(found) for found in data.imputation.cells.values())
+    return {
+        "imputation": {
+            "kind": data.imputation.kind,
+            "cells": cells,
+            "scope": cell.scaling.get("imputation", "all"),
+        }
+    }
+
+
 def protocol_card(
     cell: Cell, data: MultiViewData, split: Split, tags: Tags, selection: str
 ) -> dict[str, Any]:
@@ -39,6 +53,7 @@ def protocol_card(
         },
         "seed": cell.seed,
         "scaling": dict(cell.scaling),
+        **_imputation(cell, data),
         "setting": "transductive" if tags.transductive else "inductive",
         "labels_in_graph": False,
         "graph_control": cell.control,

@@ -64,10 +64,13 @@ class ResolvedMethod:
             GraphSettings.from_json(graph).check_views(data.view_names)
             if len(set(graph["k"].values())) == 1:
                 graph["k"] = next(iter(graph["k"].values()))
+        scaling = dict(self.scaling)
+        if data.imputation is None:
+            scaling.pop("imputation", None)
         return {
             "training": None if self.training is None else dict(self.training),
             "graph": graph,
-            "scaling": dict(self.scaling),
+            "scaling": scaling,
         }
 
     def unfit_for(self, data: MultiViewData) -> str | None:
@@ -194,12 +197,16 @@ def fill_graph(given: Mapping[str, Any], where: str) -> dict[str, Any]:
 def fill_scaling(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Kind and scope; the scope of a scaling that learns nothing from other rows is always "all".
 
+    `imputation` stands there only where it is not the usual one, so that cells keep their ids.
+
     Raises:
         UserError: an unknown key or a wrong value.
     """
     scaling = parse_part(ScalingSpec, given, f"{where}, scaling").model_dump()
     if scaling["kind"] in ("none", "l2"):
         scaling["scope"] = "all"
+    if scaling["imputation"] == "all":
+        del scaling["imputation"]
     return dict(scaling)
 
 

@@ -9,7 +9,7 @@ methods:                           # texts, or mappings
   - {method: dm-gcn, label: dm-gcn-k20, graph: {k: 20}, training: {epochs: 200}, seeds: [0, 1]}
 splits: {scheme: label-rate, rate: 0.1, validation: 0.2, n: 5, seed: 0}    # or a list of such
 seeds: [0]                         # initialisation seeds, a list: [0, 1, 2] for three
-scaling: {kind: zscore, scope: all}
+scaling: {kind: zscore, scope: all}     # imputation: train fills NaN cells anew from training rows
 graph: {k: 10, kernel: exp, symmetrise: max}
 training: {}                       # fields of TrainingOptions
 selection: last                    # which figures rank: last | validation
@@ -123,10 +123,14 @@ _DEFAULT_SPLITS = (SplitSpec(rate=0.1, validation=0.2, n=5),)
 
 
 class ScalingSpec(_Frozen):
-    """How views are scaled before anything else sees them; see `mvgraph.data.scale_views`."""
+    """How views are scaled before anything else sees them; see `mvgraph.data.scale_views`.
+
+    `imputation: train` fills cells that were filled at the import anew, from the training rows of each split alone.
+    """
 
     kind: Literal["none", "zscore", "minmax", "l2"] = "zscore"
     scope: Literal["all", "train"] = "all"
+    imputation: Literal["all", "train"] = "all"
 
 
 class LimitsSpec(_Frozen):

@@ -21,6 +21,7 @@ from mvgraph.cli.output import Force, Name, facts, observed_share, short
         "mvgraph data convert table.csv mine.h5mu --view audio=v1_* --view motion=v2_*",
         "mvgraph data convert folder/ mine.h5mu --id-column clip",
         "mvgraph data convert folder/ mine.h5mu --nan-is-missing --name scenes",
+        "mvgraph data convert lab.csv mine.h5mu --prefix _ --sep ';' --decimal , --nan median",
         "mvgraph data convert cells.h5ad cells.h5mu --labels celltype --view pca=obsm/X_pca",
     )
 )
@@ -28,8 +29,8 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            help="A .npz, .mat, .csv, .parquet, .h5ad or .h5mu file, a folder of one file per view, or the name of a "
-            "data set.",
+            help="A .npz, .mat, .csv, .tsv, .parquet, .h5ad or .h5mu file, a folder of one file per view, or the "
+            "name of a data set.",
             metavar="IN",
         ),
     ],
@@ -45,6 +46,17 @@ def convert(
     split_column: given.SplitColumn = None,
     observed: given.Observed = None,
     nan_is_missing: given.NanIsMissing = False,
+    separator: given.Separator = None,
+    decimal: given.Decimal = None,
+    nan: given.Nan = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            "--scale",
+            help="Scale the views before they are stored: zscore, minmax or l2, from all rows, in double precision.",
+            metavar="KIND",
+        ),
+    ] = None,
     compact: Annotated[
         bool, typer.Option("--compact", help="Pack the views: smaller, and slower to read and write.")
     ] = False,
@@ -66,8 +78,11 @@ def convert(
         split_column=split_column,
         observed=observed,
         nan_is_missing=nan_is_missing,
+        separator=separator,
+        decimal=decimal,
+        nan=nan,
     )
-    made = run(source, target, options, compact, name=name, overwrite=force)
+    made = run(source, target, options, compact, name=name, overwrite=force, scale=scale)
     widths = ", ".join(f"{name} {width}" for name, width in made.view_dims.items())
     labelled = int(made.class_counts.sum())
     facts(

@@ -81,6 +81,27 @@ NanIsMissing = Annotated[
     bool,
     typer.Option("--nan-is-missing", help="A row of NaN alone means that the sample lacks the view."),
 ]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        "--sep", help="What separates the columns of a text table (found out by itself).", metavar="MARK"
+    ),
+]
+Decimal = Annotated[
+    str | None,
+    typer.Option(
+        "--decimal", help="The decimal mark of a text table, . or , (found out by itself).", metavar="MARK"
+    ),
+]
+Nan = Annotated[
+    str | None,
+    typer.Option(
+        "--nan",
+        help="Single NaN cells: fill with the column's median or mean or by the nearest rows (knn), or leave their "
+        "column or row out (drop-column, drop-row).",
+        metavar="KIND",
+    ),
+]
 
 
 def gathered(
@@ -96,6 +117,9 @@ def gathered(
     split_column: str | None = None,
     observed: str | None = None,
     nan_is_missing: bool = False,
+    separator: str | None = None,
+    decimal: str | None = None,
+    nan: str | None = None,
 ) -> ImportOptions:
     """The options of a command in one object.
 
@@ -119,6 +143,9 @@ def gathered(
         split_column=split_column,
         observed=observed,
         nan_is_missing=nan_is_missing,
+        separator="\t" if separator in ("\\t", "tab") else separator,
+        decimal=decimal,
+        nan=nan,
     )
 
 

@@ -10,6 +10,7 @@ from mvgraph.data.h5mu_write import write_h5mu
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.data.load import load
 from mvgraph.data.multiview import MultiViewData
+from mvgraph.data.scaling import scale_views
 from mvgraph.errors import UserError
 
 
@@ -21,6 +22,7 @@ def convert(
     *,
     name: str | None = None,
     overwrite: bool = False,
+    scale: str | None = None,
 ) -> MultiViewData:
     """Read a data set by path (or name) and write it as `.h5mu`, one view at a time.
 
@@ -31,6 +33,7 @@ def convert(
         compact: pack the views; smaller and slower.
         name: name of the data set; default: that of the new file, without its ending. What it was called before
             is kept on the card as its source.
+        scale: kind of scaling (see `scale_views`) that the stored views have, fitted on all rows; said on the card.
         overwrite: whether a file of that path is replaced (when the new one is whole).
 
     Returns:
@@ -47,7 +50,13 @@ def convert(
     called = set_name(target, name)
     check_target(target, overwrite)
     data = load(source, options)
-    data = data.with_card(replace(data.card, name=called, source=_origin(data, called, source)))
+    card = replace(data.card, name=called, source=_origin(data, called, source))
+    if scale is not None:
+        data = scale_views(data, scale, "all")
+        card = replace(
+            card, notes=(*card.notes, f"Views are stored scaled ({scale}, statistics from all rows).")
+        )
+    data = data.with_card(card)
     write_h5mu(data, target, compact)
     return data
 

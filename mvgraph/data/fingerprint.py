@@ -58,16 +58,20 @@ class Fingerprint:
         )
 
 
-def view_hash(array: np.ndarray, present: np.ndarray) -> str:
+def view_hash(array: np.ndarray, present: np.ndarray, filled: tuple[str, np.ndarray] | None = None) -> str:
     """SHA-256 of one view: its shape, its float32 values in row order, and which rows are observed.
 
     -0.0 counts as 0.0 and bytes are little-endian: the hash depends neither on the machine nor on the type
     the values were stored in.
 
-    Shapes: array (N, d_v), present (N,) bool.
+    Cells that were filled count with how, for a suite may fill them anew.
+
+    Shapes: array (N, d_v), present (N,) bool, filled kind and (M, 2) cells.
     """
     digest = hashlib.sha256(f"mvgraph-view {array.shape[0]}x{array.shape[1]}\n".encode())
     digest.update(np.packbits(present).tobytes())
+    if filled is not None:
+        digest.update(f"filled by {filled[0]}\n".encode() + filled[1].astype("<i8").tobytes())
     block = max(1, BLOCK_VALUES // array.shape[1])
     for start in range(0, array.shape[0], block):
         rows = array[start : start + block]
@@ -77,10 +81,18 @@ def view_hash(array: np.ndarray, present: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def hash_of_view(data: MultiViewData, name: str, column: int) -> str:
+    """`view_hash` of one view of some data; `column` is its place among the views."""
+    filled = None
+    if data.imputation is not None and name in data.imputation.cells:
+        filled = (data.imputation.kind, data.imputation.cells[name])
+    return view_hash(data.views[name], data.observed[:, column], filled)
+
+
 def fingerprint_of(data: MultiViewData) -> Fingerprint:
     """Compute the fingerprint; reads every view once."""
     views = sorted(
-        (width, view_hash(data.views[name], data.observed[:, column]))
+        (width, hash_of_view(data, name, column))
         for column, (name, width) in enumerate(data.view_dims.items())
     )
     return Fingerprint(

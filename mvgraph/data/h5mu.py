@@ -5,7 +5,8 @@
     /obs                      ids, `label` (categorical, -1 = unlabelled), one column a group
     /obsmap/<view>            (N,) 1-based row of X of each sample, 0 = the sample lacks the view
                               and one column `split:<name>` an official split
-    /uns/mvgraph              format, card, names of the groups, how the official splits were made
+    /uns/mvgraph              format, card, names of the groups, how the official splits were made, cells that were
+                              filled when the data was imported
 
 Source: the on-disk specifications of anndata 0.12 (element encodings) and mudata 0.3 (layout, header, obsmap).
 """
@@ -23,6 +24,7 @@ from mvgraph.data import hdf5
 from mvgraph.data.card import Card
 from mvgraph.data.door import SPLIT_PREFIX, check_finite
 from mvgraph.data.frozen import read_only
+from mvgraph.data.imputation import FILLS, Imputation
 from mvgraph.data.lazy import LazyViews
 from mvgraph.data.multiview import MultiViewData
 from mvgraph.data.split import PARTS, Split
@@ -71,6 +73,7 @@ def read_h5mu(path: str | Path) -> MultiViewData:
             observed=np.stack([row > 0 for row in rows.values()], axis=1),
             official_splits=_read_splits(uns, obs, path),
             card=_read_card(uns, path),
+            imputation=_read_imputation(uns, ids.size, dims, path),
         )
 
 
@@ -140,6 +143,23 @@ def _read_card(uns: h5py.Group, path: Path) -> Card:
     card = hdf5.group_at(uns, "card", path)
     texts = {key: hdf5.text_at(card, key, path) for key in ("name", "title", "source", "licence", "citation")}
     return Card(**texts, notes=tuple(hdf5.strings_at(card, "notes", path).tolist()))
+
+
+def _read_imputation(uns: h5py.Group, n_samples: int, dims: dict[str, int], path: Path) -> Imputation | None:
+    """Cells that were filled, None in files without any and in those of before there were such."""
+    if "imputation" not in uns:
+        return None
+    kind = hdf5.text_at(uns, "imputation/kind", path)
+    if kind not in FILLS:
+        raise UserError(f"{path}: cells are said to be filled by {kind!r}, which is not known.")
+    cells = {}
+    for name in hdf5.group_at(uns, "imputation/cells", path):
+        places = np.asarray(hdf5.dataset_at(uns, f"imputation/cells/{name}", path)[()])
+        fits = name in dims and places.ndim == 2 and places.shape[1] == 2 and places.dtype.kind in "iu"
+        if not fits or (places.size and ((places < 0).any() or (places >= (n_samples, dims[name])).any())):
+            raise UserError(f"{path}: the filled cells of view {name!r} do not fit its table.")
+        cells[name] = read_only(places.astype(np.int64))
+    return Imputation(kind, cells)
 
 
 def _read_splits(uns: h5py.Group, obs: h5py.Group, path: Path) -> dict[str, Split]:

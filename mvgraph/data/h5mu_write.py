@@ -134,6 +134,12 @@ def _write_uns(uns: h5py.Group, data: MultiViewData) -> None:
             "parameters": dict(split.parameters),
         }
         _text(splits, name, json.dumps(about, sort_keys=True))
+    if data.imputation is not None:
+        filled = _dict(own, "imputation")
+        _text(filled, "kind", data.imputation.kind)
+        cells = _dict(filled, "cells")
+        for name, places in data.imputation.cells.items():
+            _array(cells, name, places.astype(np.int64))
 
 
 def _mark(item: h5py.Group | h5py.Dataset, kind: str, version: str) -> None:

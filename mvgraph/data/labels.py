@@ -31,10 +31,10 @@ def encode_labels(
     array = as_numpy(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    if array.ndim == 2 and array.shape[0] == n_samples:
+        array = one_hot_codes(array, "Labels")
     if array.ndim != 1:
-        raise UserError(
-            f"Labels must be one per sample, not of shape {array.shape}; one-hot rows are not labels."
-        )
+        raise UserError(f"Labels must be one per sample, not of shape {array.shape}.")
     if array.shape[0] != n_samples:
         raise UserError(f"There are {array.shape[0]} labels, but the views have {n_samples} rows.")
     if array.dtype.kind in "iu":
@@ -45,6 +45,35 @@ def encode_labels(
     if numbers is not None:
         return _encode_integers(numbers, ids, classes)
     return _encode_strings(texts, ids, classes)
+
+
+def one_hot_codes(matrix: np.ndarray, what: str) -> np.ndarray:
+    """The column of the one entry of each row: 1 among 0 or -1, or true among false.
+
+    Shapes: (N, C) -> (N,) int64.
+
+    Raises:
+        UserError: other values, or a row with no entry or with several; `what` names the matrix.
+    """
+    if matrix.dtype.kind not in "biuf" or not np.isin(matrix, (-1, 0, 1)).all():
+        raise UserError(
+            f"{what} of shape {matrix.shape} must be one value per sample, or hold 0 and 1 with one 1 a row."
+        )
+    entries = (matrix == 1).sum(axis=1)
+    wrong = np.flatnonzero(entries != 1)
+    if wrong.size:
+        row = int(wrong[0])
+        count = "no class" if entries[row] == 0 else f"{int(entries[row])} classes"
+        raise UserError(f"{what}, row {row} has {count}: one-hot rows need exactly one 1 each.")
+    return np.argmax(matrix == 1, axis=1).astype(np.int64)
+
+
+def same_partition(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two columns of labels say the same under other names. Shapes: (N,) each."""
+    if len(one) != len(other):
+        return False
+    first, second = (pd.factorize(np.asarray(values).astype(str))[0] for values in (one, other))
+    return bool(np.array_equal(first, second))
 
 
 def _split_kinds(array: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray | None, list[str | None]]:

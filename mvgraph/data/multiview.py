@@ -13,6 +13,7 @@ from mvgraph.data.attachments import checked_groups, checked_splits
 from mvgraph.data.card import Card
 from mvgraph.data.fingerprint import Fingerprint, fingerprint_of
 from mvgraph.data.frozen import FrozenMapping, read_only
+from mvgraph.data.imputation import Imputation
 from mvgraph.data.labels import check_class_sizes, check_classes, encode_labels
 from mvgraph.data.lazy import LazyViews
 from mvgraph.data.split import Split
@@ -32,6 +33,7 @@ class MultiViewData:
         ids: (N,) strings, unique.
         groups[g]: (N,) strings, e.g. clip, location or subject.
         observed: (N, V) bool; its columns follow `views` as given, and `view_names` afterwards.
+        imputation: cells that the source did not have and how they were filled, or None.
 
     Raises:
         UserError: mismatched lengths, NaN or Inf, an empty view, duplicate ids, a class with one member,
@@ -46,6 +48,7 @@ class MultiViewData:
     observed: np.ndarray
     official_splits: Mapping[str, Split] = field(default_factory=FrozenMapping)
     card: Card = field(default_factory=Card)
+    imputation: Imputation | None = None
     # Data derived from validated data (a subset, a scaling) may hold a class with one member.
     derived: InitVar[bool] = False
     _fingerprint: Fingerprint | None = field(init=False, default=None)
@@ -205,7 +208,11 @@ class MultiViewData:
         else:
             views = {name: self.views[name] for name in chosen}
         columns = [self.view_names.index(name) for name in chosen]
-        return self._derive(views=views, observed=np.ascontiguousarray(self.observed[:, columns]))
+        return self._derive(
+            views=views,
+            observed=np.ascontiguousarray(self.observed[:, columns]),
+            imputation=None if self.imputation is None else self.imputation.restricted(views),
+        )
 
     def subset(self, rows: Any) -> MultiViewData:
         """Some of the samples, in the order given; classes stay, official splits (row numbers) do not.
@@ -233,6 +240,9 @@ class MultiViewData:
             groups={name: values[index] for name, values in self.groups.items()},
             observed=self.observed[index],
             official_splits={},
+            imputation=None
+            if self.imputation is None
+            else self.imputation.renumbered(index.astype(np.int64), self.n_samples),
         )
 
     def with_observed(self, mask: Any) -> MultiViewData:
@@ -252,12 +262,17 @@ class MultiViewData:
                 "observed, "
                 "but the data never held it."
             )
-        return self._derive(views={name: self.views[name] for name in self.views}, observed=checked)
+        hidden = None
+        if self.imputation is not None:
+            hidden = self.imputation.observed_only(dict(zip(self.view_names, checked.T, strict=True)))
+        views = {name: self.views[name] for name in self.views}
+        return self._derive(views=views, observed=checked, imputation=hidden)
 
     def with_views(self, views: Mapping[str, Any], observed: Any = None) -> MultiViewData:
         """The same samples with other views in place of all present ones.
 
-        Without `observed`, a view keeps the mask of the view of the same name; a new name is fully observed.
+        What was known about filled cells is forgotten: other values stand there now. Without `observed`, a view keeps
+        the mask of the view of the same name; a new name is fully observed.
 
         Shapes: views[v] (N, d_v); observed as in `from_arrays`.
         """
@@ -266,7 +281,7 @@ class MultiViewData:
             old = {name: self.observed[:, column] for column, name in enumerate(self.view_names)}
             observed = {name: old.get(name, full) for name in views}
         mask = door.observed_mask(observed, self.n_samples, list(views), self.ids)
-        return self._derive(views=views, observed=mask)
+        return self._derive(views=views, observed=mask, imputation=None)
 
     def with_card(self, card: Card) -> MultiViewData:
         """The same data under another card."""
@@ -286,6 +301,7 @@ class MultiViewData:
             "observed": self.observed,
             "official_splits": self.official_splits,
             "card": self.card,
+            "imputation": self.imputation,
         }
         return MultiViewData(**(parts | changes), derived=True)
 

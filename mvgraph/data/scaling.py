@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from mvgraph.data.frozen import read_only
+from mvgraph.data.imputation import refilled
 from mvgraph.data.multiview import MultiViewData
 from mvgraph.data.split import Split
 from mvgraph.errors import UserError
@@ -61,6 +65,27 @@ def scale_views(
         views[name] = read_only(_scaled_columns(data.views[name], kind, fit_rows, observed))
     observed_of = {name: data.observed[:, column] for column, name in enumerate(data.view_names)}
     return data.with_views(views, observed=observed_of)
+
+
+def looks_at_split(scaling: Mapping[str, Any]) -> bool:
+    """Whether views prepared so differ from split to split."""
+    return scaling["scope"] == "train" or scaling.get("imputation") == "train"
+
+
+def scaled_as(data: MultiViewData, scaling: Mapping[str, Any], split: Split) -> MultiViewData:
+    """Data prepared as the settings of a suite say: filled cells filled anew, then views scaled.
+
+    Args:
+        scaling: `kind` and `scope` of `scale_views`; `imputation` "train" fills the cells that were filled when the
+            data was imported from the training rows alone.
+        split: whose training rows.
+
+    Raises:
+        UserError: see `scale_views` and `refilled`.
+    """
+    if scaling.get("imputation") == "train":
+        data = refilled(data, split)
+    return scale_views(data, str(scaling["kind"]), str(scaling["scope"]), split)
 
 
 def _scaled_columns(view: np.ndarray, kind: str, fit_rows: np.ndarray, observed: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mvgraph.bench.canonical import canonical
-from mvgraph.data import MultiViewData, Split, scale_views
+from mvgraph.data import MultiViewData, Split
+from mvgraph.data.scaling import looks_at_split, scaled_as
 from mvgraph.graph import GraphSettings, MultiViewGraph, build_graph
 
 #: Memory that may be held for later trials, in MiB; the least recently used goes first.
@@ -36,17 +37,21 @@ class Workshop:
 
     def scaled(self, scaling: Mapping[str, Any], split: Split) -> MultiViewData:
         """The data scaled; one value for all splits unless the scope is their training rows."""
-        kind, scope = str(scaling["kind"]), str(scaling["scope"])
-        if kind == "none":
+        if scaling["kind"] == "none" and "imputation" not in scaling:
             return self._data
-        key = ["scaled", kind, scope, split.hash if scope == "train" else None]
-        return self._get(key, lambda: scale_views(self._data, kind, scope, split), _data_bytes)
+        key = ["scaled", dict(scaling), self._scope(scaling, split)]
+        return self._get(key, lambda: scaled_as(self._data, scaling, split), _data_bytes)
+
+    @staticmethod
+    def _scope(scaling: Mapping[str, Any], split: Split) -> str | None:
+        """The split's hash where prepared data differs from split to split."""
+        unscaled = scaling["kind"] == "none" and "imputation" not in scaling
+        return split.hash if looks_at_split(scaling) and not unscaled else None
 
     def graph(self, scaling: Mapping[str, Any], split: Split, settings: Mapping[str, Any]) -> MultiViewGraph:
         """The graph of the scaled data."""
         made = GraphSettings.from_json(settings)
-        scope = split.hash if scaling["scope"] == "train" and scaling["kind"] != "none" else None
-        key = ["graph", scaling["kind"], scope, made.to_json()]
+        key = ["graph", dict(scaling), self._scope(scaling, split), made.to_json()]
 
         def build() -> MultiViewGraph:
             data = self.scaled(scaling, split)

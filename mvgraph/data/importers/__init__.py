@@ -18,6 +18,7 @@ IMPORTERS: dict[str, str] = {
     ".npz": "mvgraph.data.importers.npz:read_npz",
     ".mat": "mvgraph.data.importers.mat:read_mat",
     ".csv": "mvgraph.data.importers.table:read_table",
+    ".tsv": "mvgraph.data.importers.table:read_table",
     ".parquet": "mvgraph.data.importers.table:read_table",
 }
 #: Who reads a folder of one file per view.

@@ -13,7 +13,9 @@ from mvgraph.data.card import Card
 from mvgraph.data.door import text_array
 from mvgraph.data.importers.columns import given_split
 from mvgraph.data.importers.missing import observed_rows
+from mvgraph.data.importers.nan_cells import without_nan
 from mvgraph.data.importers.options import ImportOptions
+from mvgraph.data.imputation import Imputation
 from mvgraph.data.labels import encode_labels
 from mvgraph.data.lazy import LazyViews
 from mvgraph.data.multiview import MultiViewData
@@ -49,10 +51,20 @@ def assembled(
     Raises:
         UserError: see `MultiViewData`.
     """
+    imputation: Imputation | None = None
     try:
         names = sample_names(ids, n_samples)
         if not isinstance(views, LazyViews):
             observed = observed_rows(views, names, path, options, observed, stored_mask)
+            whole = without_nan(views, observed, options.nan, names, path)
+            views, imputation, notes = whole.views, whole.imputation, (*notes, *whole.notes)
+            if whole.keep is not None:
+                keep, n_samples = whole.keep, int(whole.keep.sum())
+                views = {name: view[keep] for name, view in views.items()}
+                names, observed = names[keep], observed[keep]
+                groups = {name: np.asarray(values)[keep] for name, values in groups.items()}
+                labels = None if labels is None else np.asarray(labels)[keep]
+                split = None if split is None else np.asarray(split)[keep]
         codes, classes = encode_labels(None if labels is None else _cleaned(labels), n_samples, names)
         unlabelled = int((codes < 0).sum())
         if labels is not None and unlabelled:
@@ -68,6 +80,7 @@ def assembled(
             if split is None
             else given_split(split, options.split_column or "split", path),
             card=file_card(path, notes),
+            imputation=imputation,
         )
     except UserError as error:
         text = str(error)

@@ -87,6 +87,7 @@ def read_folder(path: str | Path, options: ImportOptions | None = None) -> Multi
     if mask is not None:
         observed = _masked(observed, mask, pieces[len(side) - 1], pieces[len(side) :], list(views), names)
     left = _left(files, pieces[: len(side)])
+    forms = [piece.note for piece in pieces]
     return assembled(
         views,
         names.size,
@@ -97,7 +98,7 @@ def read_folder(path: str | Path, options: ImportOptions | None = None) -> Multi
         groups={name: _column(name, pieces, names, path) for name in options.group_columns},
         split=_column(options.split_column, pieces, names, path) if options.split_column else None,
         observed=observed,
-        notes=tuple(note for note in (order_note, match_note, *label_note, *left) if note),
+        notes=tuple(note for note in (order_note, match_note, *label_note, *forms, *left) if note),
     )
 
 

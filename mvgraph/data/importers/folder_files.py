@@ -11,7 +11,7 @@ from mvgraph.data.importers.folder_pieces import holds_labels_alone
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.errors import UserError
 
-_ENDINGS = (".npy", ".npz", ".csv", ".parquet")
+_ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".parquet")
 #: Lines of text, one a sample: labels, ids, groups or a split, never a view.
 _LINES = ".txt"
 #: How a file is called that holds the ids of one view's rows: `audio_ids.csv`, `audio.ids.npy`, `audio_ids.txt`.
@@ -131,7 +131,7 @@ def _about(files: Mapping[str, Path], options: ImportOptions) -> str | None:
     found = alone or [
         name
         for name, file in files.items()
-        if usual(name) in _ABOUT_NAMES and file.suffix.lower() in (".csv", ".parquet")
+        if usual(name) in _ABOUT_NAMES and file.suffix.lower() in (".csv", ".tsv", ".parquet")
     ]
     return found[0] if len(found) == 1 else None
 

@@ -26,7 +26,7 @@ from mvgraph.data.importers.table import Roles, as_labels, find_roles
 from mvgraph.data.importers.table_files import open_table
 from mvgraph.errors import UserError
 
-_TABLES = (".csv", ".parquet")
+_TABLES = (".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Piece:
     Parameters:
         label_name: what the file calls the column that it has as labels.
         left: columns that nobody reads.
+        note: what is unusual about how the file is written.
 
     Shapes: ids (M,) strings or None if rows are told apart by position only; values (M, d_v) or None; columns[c] (M,).
     """
@@ -47,6 +48,7 @@ class Piece:
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     label_name: str | None = None
     left: tuple[str, ...] = ()
+    note: str | None = None
 
 
 def view_piece(file: Path, ids_file: Path | None, options: ImportOptions) -> Piece:
@@ -86,11 +88,11 @@ def label_piece(file: Path, options: ImportOptions) -> Piece:
     Raises:
         UserError: which column holds the labels is not plain.
     """
-    if file.suffix.lower() not in _TABLES or len(open_table(file).columns) == 1:
+    if file.suffix.lower() not in _TABLES or len(open_table(file, options).columns) == 1:
         values = column_file(file)
         values = as_labels(pd.Series(values)) if values.dtype == object else values
         return Piece(file, values.shape[0], None, None, {"labels": values}, file.stem)
-    columns = open_table(file).columns
+    columns = open_table(file, options).columns
     roles = _roles(columns, options, file)
     if roles.labels is None and not (options.labels and options.labels not in (file.stem, file.name)):
         name = _label_column(roles.rest)
@@ -99,22 +101,24 @@ def label_piece(file: Path, options: ImportOptions) -> Piece:
                 f"{file}: which column holds labels must be said: --labels COLUMN (there are {listing(columns)})."
             )
         roles = replace(roles, labels=name, rest=tuple(c for c in roles.rest if c != name))
-    return _table_piece(file, roles, [])
+    return _table_piece(file, roles, [], options)
 
 
 def holds_labels_alone(file: Path, options: ImportOptions) -> bool:
     """Whether a file is a table of labels without any column that could be a feature."""
     if file.suffix.lower() not in _TABLES:
         return False
-    roles = _roles(open_table(file).columns, options, file)
+    roles = _roles(open_table(file, options).columns, options, file)
     return roles.labels is not None and not roles.rest
 
 
 def side_piece(file: Path, name: str, options: ImportOptions) -> Piece:
     """A file of a group or of the split: a table with ids and such a column, or one value a line."""
-    if file.suffix.lower() in _TABLES and len(open_table(file).columns) > 1:
-        columns = open_table(file).columns
-        piece = _table_piece(file, _roles(columns, replace(options, labels=None, no_labels=True), file), [])
+    if file.suffix.lower() in _TABLES and len(open_table(file, options).columns) > 1:
+        columns = open_table(file, options).columns
+        piece = _table_piece(
+            file, _roles(columns, replace(options, labels=None, no_labels=True), file), [], options
+        )
         if name not in piece.columns:
             raise UserError(f"{file} has no column {name!r} (there are {listing(columns)}).")
         return piece
@@ -141,7 +145,7 @@ def column_file(file: Path, n_rows: int | None = None, options: ImportOptions | 
         raise UserError(f"{file}: one value per sample belongs into a .npy, .csv or .txt file.")
     if ending == ".txt":
         return _lines(file, n_rows)
-    table = open_table(file)
+    table = open_table(file, options)
     name = table.columns[0]
     if len(table.columns) > 1:
         found = None if options is None else _roles(table.columns, options, file).ids
@@ -150,7 +154,7 @@ def column_file(file: Path, n_rows: int | None = None, options: ImportOptions | 
         name = found
     values = table.read([], [name])[name].to_numpy(dtype=object)
     one_too_few = n_rows == values.size + 1 or (n_rows is None and name in {str(v) for v in values.tolist()})
-    if one_too_few and len(table.columns) == 1 and ending == ".csv":
+    if one_too_few and len(table.columns) == 1 and ending in (".csv", ".tsv"):
         # What stands above the values is one of them, and no name of a column.
         return np.asarray([name, *values.tolist()], dtype=object)
     return values
@@ -208,7 +212,7 @@ def _label_column(rest: Sequence[str]) -> str | None:
 
 
 def _view_table(file: Path, options: ImportOptions, needs_ids: bool) -> Piece:
-    columns = open_table(file).columns
+    columns = open_table(file, options).columns
     roles = _roles(columns, options, file)
     if roles.ids is None and needs_ids:
         raise UserError(
@@ -217,7 +221,7 @@ def _view_table(file: Path, options: ImportOptions, needs_ids: bool) -> Piece:
         )
     if not roles.rest:
         raise UserError(f"{file} has no column beside ids and labels that could be a feature.")
-    return _table_piece(file, roles, list(roles.rest))
+    return _table_piece(file, roles, list(roles.rest), options)
 
 
 def table_features(file: Path, options: ImportOptions) -> pd.DataFrame:
@@ -227,15 +231,17 @@ def table_features(file: Path, options: ImportOptions) -> pd.DataFrame:
     return values
 
 
-def _table_piece(file: Path, roles: Roles, features: list[str]) -> Piece:
-    frame = open_table(file).read(features, roles.texts)
+def _table_piece(file: Path, roles: Roles, features: list[str], options: ImportOptions) -> Piece:
+    table = open_table(file, options)
+    frame = table.read(features, roles.texts)
     columns = {name: frame[name].to_numpy(dtype=object) for name in (*roles.groups, roles.split) if name}
     if roles.labels is not None:
         columns["labels"] = as_labels(frame[roles.labels])
     ids = None if roles.ids is None else id_texts(frame[roles.ids].to_numpy(dtype=object), file, roles.ids)
     left = tuple(name for name in roles.rest if name not in features)
     values = frame[features] if features else None
-    return Piece(file, len(frame), ids, values, columns, roles.labels, left)
+    note = None if table.note is None else f"{file.name}: {table.note}"
+    return Piece(file, len(frame), ids, values, columns, roles.labels, left, note)
 
 
 def _npz_piece(file: Path, options: ImportOptions) -> Piece:

@@ -18,7 +18,9 @@ from mvgraph.data.importers.columns import (
 )
 from mvgraph.data.importers.mask import mask_address, mask_values
 from mvgraph.data.importers.options import ImportOptions
+from mvgraph.data.importers.split_masks import masks_as_split
 from mvgraph.data.importers.tree import Cell, Leaf, Node, Struct, addresses, children
+from mvgraph.data.labels import one_hot_codes, same_partition
 from mvgraph.errors import UserError
 
 #: Usual names of a cell array or struct of views, as `usual` writes them.
@@ -53,21 +55,26 @@ def find(tree: Mapping[str, Node], options: ImportOptions, path: Path) -> Found:
         raise UserError(f"{path}: a prefix groups columns of tables; say --view NAME=KEY for arrays.")
     tree = _unwrapped(tree, options)
     nodes = addresses(tree)
-    labels_at = (
-        None
-        if options.no_labels
-        else the_one(nodes if options.labels else tree, LABEL_NAMES, options.labels, "labels", path)
-    )
+    labels_at, rivals, twin_note = None, set[str](), None
+    if not options.no_labels:
+        candidates, rivals, twin_note = _alike(nodes if options.labels else tree, options.labels)
+        labels_at = the_one(candidates, LABEL_NAMES, options.labels, "labels", path)
     if labels_at is None and not options.no_labels:
         raise ask_for_labels(tree, path)
     ids_at = the_one(nodes if options.id_column else tree, ID_NAMES, options.id_column, "ids", path)
     observed_at = mask_address(nodes, tree, options)
     columns = {name for name in (labels_at, ids_at, options.split_column, *options.group_columns) if name}
     columns |= {observed_at} if observed_at else set()
-    labels = None if labels_at is None else _values(nodes[labels_at], labels_at, path, "labels")
+    labels, hot_note = (None, None) if labels_at is None else _labels(nodes[labels_at], labels_at, path)
+    columns |= rivals
     ids = None if ids_at is None else _values(nodes[ids_at], ids_at, path, "ids")
     groups = {name: _named(nodes, name, "--group-column", path) for name in options.group_columns}
     split = _named(nodes, options.split_column, "--split-column", path) if options.split_column else None
+    split_note = None
+    if split is None:
+        size = next((int(v.shape[0]) for v in (labels, ids) if v is not None), None)
+        split, used_masks, split_note = masks_as_split(tree, columns, size, path.suffix.lower() == ".mat")
+        columns |= used_masks
     n_samples = _agreed([("labels", labels), ("ids", ids), ("split", split), *groups.items()], path)
     # A column may be called what it wants: it is no candidate for a view.
     views = _chosen(nodes, options, path) or _guessed(tree, columns, path)
@@ -81,9 +88,50 @@ def find(tree: Mapping[str, Node], options: ImportOptions, path: Path) -> Found:
         id(nodes[name])
         for name in {*columns, *(part for view in options.views for part in options.selectors(view))}
     }
-    notes = _notes(tree, used, columns)
+    told = [note for note in (twin_note, hot_note, split_note) if note is not None]
+    notes = (*told, *_notes(tree, used, columns))
     observed = mask_values(nodes[observed_at]) if observed_at else None
     return Found(n_samples, views, transposed, labels, ids, groups, split, notes, observed)
+
+
+def _alike(nodes: Mapping[str, Node], wanted: str | None) -> tuple[list[str], set[str], str | None]:
+    """Names that labels may have; of candidates that all say the same, the first alone.
+
+    Returns:
+        Names, candidates that are no longer needed, and a note about them.
+    """
+    names = list(nodes)
+    found = [name for name in names if usual(name) in LABEL_NAMES]
+    if wanted is not None or len(found) < 2:
+        return names, set(), None
+    columns = []
+    for name in found:
+        node = nodes[name]
+        if not isinstance(node, Leaf) or not node.is_column:
+            return names, set(), None
+        columns.append(node.column())
+    if not all(same_partition(columns[0], other) for other in columns[1:]):
+        return names, set(), None
+    rest = set(found[1:])
+    return (
+        [name for name in names if name not in rest],
+        rest,
+        f"Labels are {found[0]}; {listing(found[1:])} says the same.",
+    )
+
+
+def _labels(node: Node, address: str, path: Path) -> tuple[np.ndarray, str | None]:
+    """Labels of a column, or of a matrix with one 1 a sample, and a note about the latter. Shapes: (N,)."""
+    if not isinstance(node, Leaf) or node.is_column or node.is_text or len(node.shape) != 2:
+        return _values(node, address, path, "labels"), None
+    matrix = np.asarray(node.read())
+    # Samples are more than classes: the longer side, unless only the other has one 1 each.
+    if matrix.shape[0] < matrix.shape[1] or (
+        matrix.shape[0] == matrix.shape[1] and not ((matrix == 1).sum(axis=1) == 1).all()
+    ):
+        matrix = matrix.T
+    codes = one_hot_codes(matrix, f"{path}: {address}")
+    return codes, f"Labels are the column of the 1 in {address} ({node}), counted from 0."
 
 
 def _unwrapped(tree: Mapping[str, Node], options: ImportOptions) -> Mapping[str, Node]:
@@ -117,10 +165,7 @@ def _values(node: Node, address: str, path: Path, what: str) -> np.ndarray:
     """
     if isinstance(node, Leaf):
         if not node.is_column:
-            raise UserError(
-                f"{path}: {address} is {node}, but {what} must be one value per sample (one-hot rows are not "
-                "labels)."
-            )
+            raise UserError(f"{path}: {address} is {node}, but {what} must be one value per sample.")
         return node.column()
     inside = [item for _, item in children(address, node)]
     if len(inside) == 1:

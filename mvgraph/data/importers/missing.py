@@ -88,7 +88,7 @@ def read_mask(path: Path, id_column: str | None = None) -> Mask:
     """
     if path.suffix.lower() == ".npy":
         return Mask(path, None, {}, npy_leaf(path).read())
-    if path.suffix.lower() not in (".csv", ".parquet"):
+    if path.suffix.lower() not in (".csv", ".tsv", ".parquet"):
         raise UserError(f"{path}: which views are observed must stand in a .csv, .parquet or .npy file.")
     table = open_table(path)
     frame = table.read([], table.columns)

@@ -18,6 +18,7 @@ from mvgraph.data.importers.assemble import assembled, sample_names
 from mvgraph.data.importers.layout import find
 from mvgraph.data.importers.limits import check_packed
 from mvgraph.data.importers.missing import nan_sentence, observed_rows
+from mvgraph.data.importers.nan_cells import hole_sentence
 from mvgraph.data.importers.npy import Header, read_header, read_values, read_view
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.data.importers.tree import Leaf, Node
@@ -63,8 +64,10 @@ def read_npz(path: str | Path, options: ImportOptions | None = None) -> MultiVie
         observed = observed_rows(_Reads(reader), names, path, options, None, found.observed)
         hidden = {name: ~observed[:, column] for column, name in enumerate(key_of)}
         reader = replace(reader, hidden={name: rows for name, rows in hidden.items() if rows.any()})
+    lazy = LazyViews(dims, found.n_samples, reader)
     return assembled(
-        LazyViews(dims, found.n_samples, reader),
+        # Cells can only be filled in views that are read.
+        lazy if options.nan is None else dict(_Reads(reader)),
         found.n_samples,
         path,
         options,
@@ -170,6 +173,12 @@ class _ViewReader:
         alone = nan_rows(result, result.shape[0])
         if alone.any():
             raise UserError(f"{self.path}: {nan_sentence(name, alone, None)}")
+        holes = np.isnan(result)
+        if holes.any():
+            row, column = (int(i) for i in np.argwhere(holes)[0])
+            raise UserError(
+                f"{self.path}: {hole_sentence(name, row, f'column {column}', int(holes.sum()), None)}"
+            )
         check_finite(name, result)
         return read_only(result)
 

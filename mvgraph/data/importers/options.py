@@ -8,6 +8,7 @@ from typing import Any
 
 from mvgraph.data.door import plain_name
 from mvgraph.data.frozen import FrozenMapping
+from mvgraph.data.imputation import KINDS
 from mvgraph.errors import UserError
 
 
@@ -29,6 +30,10 @@ class ImportOptions:
         observed: which sample has which view: key of an (N, V) array, or a file: a table with ids and one column a
             view, or `.npy`. Columns of an array follow the sorted names of the views.
         nan_is_missing: a row of NaN alone means that the sample lacks the view.
+        separator: what separates the columns of a text table; default: found out.
+        decimal: "." or ",", how a text table writes numbers; default: found out.
+        nan: what becomes of single NaN cells: "median" or "mean" of the column, "knn" (mean of the 5 nearest rows),
+            "drop-column" or "drop-row"; default: they are refused.
 
     Raises:
         UserError: an option of the wrong type, or options that contradict each other.
@@ -44,12 +49,21 @@ class ImportOptions:
     split_column: str | None = None
     observed: str | None = None
     nan_is_missing: bool = False
+    separator: str | None = None
+    decimal: str | None = None
+    nan: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("labels", "prefix", "id_column", "split_column", "observed"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or not value):
                 raise UserError(f"The import option {name} must be a name, not {value!r}.")
+        if self.separator is not None and (not isinstance(self.separator, str) or len(self.separator) != 1):
+            raise UserError(f"The import option separator must be one character, not {self.separator!r}.")
+        if self.decimal not in (None, ".", ","):
+            raise UserError(f"The import option decimal must be '.' or ',', not {self.decimal!r}.")
+        if self.nan is not None and self.nan not in KINDS:
+            raise UserError(f"The import option nan must be one of {', '.join(KINDS)}, not {self.nan!r}.")
         if self.labels is not None and self.no_labels:
             raise UserError("The import options labels and no_labels contradict each other.")
         if isinstance(self.group_columns, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -11,9 +11,20 @@ import numpy as np
 import pandas as pd
 
 from mvgraph.data.importers.assemble import assembled
-from mvgraph.data.importers.columns import ID_NAMES, LABEL_NAMES, ask_for_labels, listing, the_one
+from mvgraph.data.importers.columns import (
+    FLAGS,
+    ID_NAMES,
+    LABEL_NAMES,
+    ask_for_labels,
+    listing,
+    the_one,
+    usual,
+)
 from mvgraph.data.importers.options import ImportOptions
-from mvgraph.data.importers.table_files import INDEX_NAMES, open_table
+from mvgraph.data.importers.split_masks import masks_as_split, part_of_name
+from mvgraph.data.importers.table_files import INDEX_NAMES, Table, open_table
+from mvgraph.data.importers.tree import array_leaf
+from mvgraph.data.labels import one_hot_codes, same_partition
 from mvgraph.data.multiview import MultiViewData
 from mvgraph.errors import UserError
 
@@ -46,30 +57,96 @@ def read_table(path: str | Path, options: ImportOptions | None = None) -> MultiV
     path, options = Path(path).absolute(), options or ImportOptions()
     if options.transpose is not None:
         raise UserError(f"{path}: rows of a table are samples; --transpose is for matrices.")
-    table = open_table(path)
-    roles = find_roles(table.columns, options, path)
-    if roles.labels is None and not options.no_labels:
+    table = open_table(path, options)
+    hot = _one_hot_columns(table.columns, options)
+    options, twins, twin_note = _without_twins(table, options)
+    asked = replace(options, labels=None, no_labels=True) if hot else options
+    roles = find_roles([c for c in table.columns if c not in {*hot, *twins}], asked, path)
+    masks = {} if roles.split else _mask_columns(table, roles.rest)
+    roles = replace(roles, rest=tuple(c for c in roles.rest if c not in masks))
+    if roles.labels is None and not hot and not options.no_labels:
         raise ask_for_labels(roles.rest, path)
     of_view = _views(roles.rest, options, path)
     chosen = [column for columns in of_view.values() for column in columns]
-    frame = table.read(chosen, roles.texts)
+    frame = table.read([*chosen, *hot], roles.texts)
     if len(frame) == 0:
         raise UserError(f"{path} has no rows.")
     views = {name: frame[columns] for name, columns in of_view.items()}
     observed = np.stack([present(view) for view in views.values()], axis=1)
     left = [column for column in roles.rest if column not in set(chosen)]
+    split = None if roles.split is None else frame[roles.split].to_numpy(dtype=object)
+    split_note = None
+    if masks:
+        leaves = {name: array_leaf(values) for name, values in masks.items()}
+        split, used, split_note = masks_as_split(leaves, set(), len(frame), False)
+        left += [name for name in masks if name not in used]
+    hot_note = f"Labels are which of {listing(hot)} is 1." if hot else None
+    labels = None if roles.labels is None else as_labels(frame[roles.labels])
     return assembled(
         views,
         len(frame),
         path,
         options,
-        labels=None if roles.labels is None else as_labels(frame[roles.labels]),
+        labels=_one_hot(frame, hot, path) if hot else labels,
         ids=None if roles.ids is None else frame[roles.ids].to_numpy(dtype=object),
         groups={name: frame[name].to_numpy(dtype=object) for name in roles.groups},
-        split=None if roles.split is None else frame[roles.split].to_numpy(dtype=object),
+        split=split,
         observed=observed,
-        notes=(f"Not imported from the file: {listing(left)}.",) if left else (),
+        notes=tuple(
+            note for note in (table.note, twin_note, hot_note, split_note, _left_behind(left)) if note
+        ),
     )
+
+
+def _one_hot_columns(columns: Sequence[str], options: ImportOptions) -> list[str]:
+    """Columns that a pattern of labels (`kind_*`) names, where they are several: one a class."""
+    if options.labels is None or options.labels in columns:
+        return []
+    found = [column for column in columns if fnmatchcase(column, options.labels)]
+    return found if len(found) > 1 else []
+
+
+def _one_hot(frame: pd.DataFrame, columns: list[str], path: Path) -> np.ndarray:
+    """Names of classes, which are those of the columns without what all begin with. Shapes: (N,) object."""
+    try:
+        matrix = frame[columns].astype(np.float64).to_numpy()
+    except (TypeError, ValueError):
+        raise UserError(f"{path}: the columns {listing(columns)} must hold 0 and 1 to be labels.") from None
+    codes = one_hot_codes(matrix, f"{path}: the columns {listing(columns, 4)}")
+    pairs = zip(min(columns), max(columns), strict=False)
+    common = next((place for place, (a, b) in enumerate(pairs) if a != b), len(min(columns)))
+    names = [column[common:] for column in columns]
+    named = np.array(names if all(names) else columns, dtype=object)
+    return np.asarray(named[codes])
+
+
+def _without_twins(table: Table, options: ImportOptions) -> tuple[ImportOptions, list[str], str | None]:
+    """Of several columns named like labels that all say the same, the first is taken; the others are left out."""
+    found = [name for name in table.columns if usual(name) in LABEL_NAMES]
+    if options.labels is not None or options.no_labels or len(found) < 2:
+        return options, [], None
+    frame = table.read([], found)
+    first = frame[found[0]].to_numpy(dtype=object)
+    if not all(same_partition(first, frame[name].to_numpy(dtype=object)) for name in found[1:]):
+        return options, [], None
+    note = f"Labels are {found[0]}; {listing(found[1:])} says the same."
+    return replace(options, labels=found[0]), found[1:], note
+
+
+def _mask_columns(table: Table, rest: Sequence[str]) -> dict[str, np.ndarray]:
+    """Columns named like parts of a split that hold yes and no alone. Shapes: (N,) bool each."""
+    named = [name for name in rest if part_of_name(name) is not None]
+    found = {}
+    frame = table.read([], named) if named else pd.DataFrame()
+    for name in named:
+        flags = [FLAGS.get(str(value).strip().lower().removesuffix(".0")) for value in frame[name].tolist()]
+        if None not in flags:
+            found[name] = np.array(flags, dtype=bool)
+    return found if {"train", "test"} <= {part_of_name(name) for name in found} else {}
+
+
+def _left_behind(left: Sequence[str]) -> str | None:
+    return f"Not imported from the file: {listing(left)}." if left else None
 
 
 def find_roles(columns: Sequence[str], options: ImportOptions, path: Path, needed: bool = True) -> Roles:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import csv
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
 from mvgraph.data.importers.columns import listing
 from mvgraph.data.importers.limits import check_fits, check_packed
+from mvgraph.data.importers.options import ImportOptions
+from mvgraph.data.importers.text_form import find_form
 from mvgraph.errors import UserError
 
 #: How pandas names an index that had no name: nothing in .csv, the other in .parquet.
 INDEX_NAMES = ("", "__index_level_0__")
+#: What stands in a cell that has no number.
+MISSING = (
+    "", "NA", "N/A", "n/a", "na", "#N/A", "NaN", "nan", "null", "NULL", "None", "?", "-", "--", "<NA>",
+)  # fmt: skip
 #: Longer header lines are no header.
 _LONGEST_HEADER = 64 << 20
 
@@ -25,6 +31,8 @@ class Table(ABC):
 
     path: Path
     columns: tuple[str, ...]
+    #: What is unusual about how the file is written, or None.
+    note: str | None = None
 
     @abstractmethod
     def read(self, numbers: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
@@ -42,22 +50,27 @@ class Table(ABC):
             raise UserError(f"{self.path}: the column {twice[0]!r} stands there twice.")
 
 
-def open_table(path: Path) -> Table:
-    """Open a table by its ending.
+def open_table(path: Path, options: ImportOptions | None = None) -> Table:
+    """Open a table by its ending; how a text file writes it is found out unless `options` says it.
 
     Raises:
         UserError: not a table.
     """
-    return ParquetTable(path) if path.suffix.lower() == ".parquet" else CsvTable(path)
+    if path.suffix.lower() == ".parquet":
+        return ParquetTable(path)
+    options = options or ImportOptions()
+    return CsvTable(path, options.separator, options.decimal)
 
 
 class CsvTable(Table):
-    """Values separated by commas, names of the columns in the first line."""
+    """Values separated by commas (or what `find_form` finds), names of the columns in the first line."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, separator: str | None = None, decimal: str | None = None) -> None:
         self.path = path
+        self.form = find_form(path, separator, decimal)
+        self.note = self.form.note
         try:
-            with open(path, encoding="utf-8-sig", newline="") as file:
+            with self._opened() as file:
                 line = file.readline(_LONGEST_HEADER)
                 # A name in quotes may run over the end of the line.
                 while (
@@ -66,34 +79,37 @@ class CsvTable(Table):
                     and (more := file.readline(_LONGEST_HEADER))
                 ):
                     line += more
-            self.columns = tuple(next(csv.reader([line], strict=True), ()))
-        except (UnicodeDecodeError, csv.Error, OSError) as error:
-            raise UserError(f"{path} is not a table of comma-separated values in UTF-8 ({error}).") from None
-        if "\0" in line:
-            raise UserError(f"{path} is not a table of comma-separated values: it holds null bytes.")
-        if len(self.columns) == 1 and any(mark in line for mark in (";", "\t")):
-            raise UserError(
-                f"{path}: its columns are separated by something else than commas; save it with commas."
-            )
+            self.columns = tuple(next(self._rows([line]), ()))
+        except (UnicodeError, csv.Error, OSError) as error:
+            raise UserError(f"{path} is not a table of separated values ({error}).") from None
         if self.columns.count("") > 1:
             raise UserError(f"{path}: {self.columns.count('')} columns have no name.")
         self._check_names()
+
+    def _opened(self) -> IO[str]:
+        encoding = "utf-8-sig" if self.form.encoding == "utf-8" else self.form.encoding
+        return open(self.path, encoding=encoding, newline="")
+
+    def _rows(self, lines: Iterable[str]) -> Any:
+        return csv.reader(lines, delimiter=self.form.separator, strict=True)
 
     def read(self, numbers: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
         self._check_rows()
         # By position, because pandas renames columns that it does not like.
         at = {name: position for position, name in enumerate(self.columns)}
         order = sorted({*numbers, *texts}, key=at.__getitem__)
-        missing = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
         text_positions = {at[name] for name in texts}
         blanks: dict[Any, list[str]] = {
-            at[name]: [""] if at[name] in text_positions else missing for name in order
+            at[name]: [""] if at[name] in text_positions else list(MISSING) for name in order
         }
         try:
-            with open(self.path, encoding="utf-8-sig", newline="") as file:
-                next(csv.reader(file, strict=True))
+            with self._opened() as file:
+                next(self._rows(file))
                 frame = pd.read_csv(
                     file,
+                    sep=self.form.separator,
+                    decimal=self.form.decimal,
+                    thousands=self.form.thousands,
                     header=None,
                     usecols=[at[name] for name in order],
                     names=list(range(len(self.columns))),
@@ -113,8 +129,8 @@ class CsvTable(Table):
     def _check_rows(self) -> None:
         """Refuse rows that are too short or too long; pandas would fill them up or cut them off without a word."""
         try:
-            with open(self.path, encoding="utf-8-sig", newline="") as file:
-                reader = csv.reader(file, strict=True)
+            with self._opened() as file:
+                reader = self._rows(file)
                 for row in reader:
                     if row and len(row) != len(self.columns):
                         raise UserError(
@@ -123,7 +139,7 @@ class CsvTable(Table):
                         )
                 if reader.line_num < 2:
                     raise UserError(f"{self.path} has no rows.")
-        except (csv.Error, UnicodeDecodeError) as error:
+        except (csv.Error, UnicodeError) as error:
             raise UserError(f"{self.path} cannot be read as a table ({error}).") from None
 
 

@@ -125,7 +125,7 @@ def test_layouts(tmp_path: Path, layout: str, write: Writer) -> None:
             "the views could be in X or data; say which with --view",
         ),
         (
-            {"X": [A, B], "y": Y[:, None], "gt": Y[:, None]},
+            {"X": [A, B], "y": Y[:, None], "gt": np.sort(Y)[:, None]},
             "labels could be in gt or y|labels could be in y or gt",
         ),
         ({"X": [A[:, :2] @ A[:, :2].T, B], "y": Y[:, None]}, "view 'X1' is 12 x 12 .*--transpose-view X1"),

@@ -122,7 +122,7 @@ def test_minus_one_is_unlabelled_and_said_so(tmp_path: Path) -> None:
     [
         ({"a": np.ones((4, 3))}, {}, "nothing is called like labels; say --labels NAME .*or --no-labels"),
         (
-            {"a": np.ones((4, 3)), "y": [0, 0, 1, 1], "gt": [0, 0, 1, 1]},
+            {"a": np.ones((4, 3)), "y": [0, 0, 1, 1], "gt": [0, 1, 1, 0]},
             {},
             "labels could be in y or gt; .*--labels",
         ),
@@ -149,7 +149,9 @@ def test_minus_one_is_unlabelled_and_said_so(tmp_path: Path) -> None:
             "so that its rows are not the 4 samples",
         ),
         ({"y": [0, 0, 1, 1]}, {}, "holds no matrix of numbers that could be a view"),
-        ({"a": np.ones((4, 3)), "y": np.eye(4)[:, :2]}, {}, r"y is 4 x 2, .*one-hot rows are not labels"),
+        ({"a": np.ones((4, 3)), "y": np.eye(4)[:, :2]}, {}, r"y, row 2 has no class: one-hot rows need"),
+        ({"a": np.ones((4, 3)), "y": np.ones((4, 2))}, {}, r"y, row 0 has 2 classes: one-hot rows need"),
+        ({"a": np.ones((4, 3)), "y": np.full((4, 2), 0.3)}, {}, r"y of shape \(4, 2\) must be one value per"),
         (
             {"a": np.ones((4, 3)), "y": [0, 0, 1, 1]},
             {"labels": "kind"},

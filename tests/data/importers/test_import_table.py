@@ -148,12 +148,13 @@ def test_no_labels_in_the_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a_0;a_1;label\n1;2;0\n", "separated by something else than commas"),
-        (b"a_0\ta_1\tlabel\n", "separated by something else than commas"),
+        (b"a_0;a_1;label\n1;2;0\n1;2\n", "line 3 has 2 values, but there are 3 columns"),
+        (b"a_0\ta_1\tlabel\n", "has no rows"),
         (b"", "has no columns"),
         (b"a_0,label\n", "has no rows"),
         (b"a_0,a_0,label\n1,2,3\n", "the column 'a_0' stands there twice"),
-        (b"\xff\xfe\x00a", "in UTF-8"),
+        (b"\xff\xfe\x00", "not text in UTF-8 or UTF-16"),
+        (b"a_0,label\n\xe9,1\n", "not text in UTF-8 or UTF-16"),
         (b"a_0\x00,label\n1,2\n", "null bytes"),
         (b"a_0,label\n1,2\n1,2,3,4\n", "line 3 has 4 values, but there are 2 columns"),
         (b"a_0,label\n1,2\n1\n", "line 3 has 1 values, but there are 2 columns"),
