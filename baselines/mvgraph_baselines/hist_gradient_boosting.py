@@ -107,7 +107,7 @@ def side_by_side(views: Mapping[str, np.ndarray], observed: np.ndarray) -> np.nd
     """All views in the order of their names, NaN where a row lacks one.
 
     Shapes:
-        views[v]: (N, d_v); observed: (N, V) -> (N, sum d_v) float32
+        views[v]: (N, d_v); observed: (N, V) -> (N, sum d_v) float32, or float64 where a view is
     """
     parts = [np.where(observed[:, [v]], views[name], np.nan) for v, name in enumerate(sorted(views))]
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    return np.concatenate(parts, axis=1)

@@ -18,6 +18,7 @@ from mvgraph.bench.plan import Cell, make_plan
 from mvgraph.bench.progress import Progress, make_progress
 from mvgraph.bench.schema import FAILURES
 from mvgraph.bench.suite import Suite, as_suite
+from mvgraph.data.resolution import float64_notes
 from mvgraph.errors import UserError
 from mvgraph.graph.cache import shared_folder
 from mvgraph.registry import import_reference
@@ -124,7 +125,7 @@ def run_suite(
         finally:
             shown.close()
         done = ledger.counts()["done"]
-    notes = _mirror(folder) if mirror else []
+    notes = _lost_in_float32(cells, material) + (_mirror(folder) if mirror else [])
     succeeded = outcomes.count("done")
     return RunSummary(
         folder=folder,
@@ -139,6 +140,16 @@ def run_suite(
         estimate=estimate,
         notes=notes,
     )
+
+
+def _lost_in_float32(cells: Sequence[Cell], material: Material) -> list[str]:
+    """A sentence on every view that goes unscaled into methods although float32 cannot hold it."""
+    unscaled = {(cell.dataset, cell.source, cell.views) for cell in cells if cell.scaling["kind"] == "none"}
+    return [
+        f"{dataset}: {note}"
+        for dataset, source, views in sorted(unscaled)
+        for note in float64_notes(material.data(source, views))
+    ]
 
 
 def _check_arguments(limit: int | None, retry: Collection[str]) -> None:

@@ -59,7 +59,7 @@ class NewRows:
             run from new rows to old ones only, so no old row's answer changes. None if the method uses none.
 
     Shapes:
-        views[v]: (M, d_v) float32; observed: (M, V) bool.
+        views[v]: (M, d_v) of the type of the rows of the fit; observed: (M, V) bool.
     """
 
     views: Mapping[str, np.ndarray]

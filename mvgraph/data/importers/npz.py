@@ -154,16 +154,23 @@ class _ViewReader:
     transposed: dict[str, bool]
 
     def __call__(self, name: str) -> np.ndarray:
-        """Shapes: (N, d_v) float32, read-only."""
+        """Shapes: (N, d_v) float32 or float64, read-only."""
         key = self.key_of[name]
+        what = f"array {key!r}"
         with _opened(self.path) as archive:
             if _stamp(self.path) != self.stamp:
                 raise UserError(f"{self.path} has changed since it was opened; load it again.")
             member = archive.getinfo(f"{key}.npy")
             with archive.open(member) as stream:
-                what = f"array {key!r}"
                 header = read_header(stream, member.file_size, self.path, what)
-                result = read_view(stream, header, self.transposed[name], self.path, what)
+
+            @contextmanager
+            def values() -> Iterator[IO[bytes]]:
+                with archive.open(member) as stream:
+                    _skip(stream, header.length)
+                    yield stream
+
+            result = read_view(values, header, self.transposed[name], self.path, what)
         check_finite(name, result)
         return read_only(result)
 
