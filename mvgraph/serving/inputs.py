@@ -148,6 +148,14 @@ def read(estimator: Any, x: Any, observed: Any, layout: Layout) -> Given:
         raise UserError(
             f"The classifier was fitted on the views {', '.join(layout.view_names)}; give them by name or as a list."
         )
+    by_place = isinstance(x, list | tuple) and set(named_views([None] * len(layout.order))) == set(
+        layout.order
+    )
+    if by_place and len(x) != len(layout.order):
+        raise UserError(
+            f"The list holds {len(x)} views, but the fit had {len(layout.order)}; give them in that order, None for "
+            "one that no row has."
+        )
     named, mask = _parts(x, observed)
     for name in named:
         if name not in layout.widths:
@@ -172,11 +180,6 @@ def read(estimator: Any, x: Any, observed: Any, layout: Layout) -> Given:
                 raise UserError(
                     f"View {name!r}: column {place} is {found[place]!r}, but was {was!r} in the fit."
                 )
-    if isinstance(x, list | tuple) and len(x) != len(layout.order):
-        raise UserError(
-            f"The list holds {len(x)} views, but the fit had {len(layout.order)}; give them in that order, None for "
-            "one that no row has."
-        )
     n = n_rows(*next(iter(named.items())))
     mask = _without_absent(mask, [name for name in layout.order if name not in named], n, layout)
     absent = {name: np.zeros((n, layout.widths[name])) for name in layout.order if name not in named}

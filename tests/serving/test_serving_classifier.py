@@ -526,7 +526,7 @@ def test_methods_that_cannot_answer_new_rows_say_so() -> None:
     lacks = f"'prior' cannot use rows that lack a view, and row {absent[0]} lacks view '{sorted(views)[absent[1]]}'"
     with pytest.raises(UserError, match=lacks):
         clf.predict(views, observed=mask(48, 1))
-    with pytest.raises(UserError, match="'prior' cannot use .*, and row 0 lacks view 'text'; give it"):
+    with pytest.raises(UserError, match=r"'prior' cannot use .*, and row 0 lacks view 'text'; give it"):
         clf.predict(changed(views, text=None))
     with pytest.raises(UserError, match=lacks):
         quick(Prior).fit(views, y, observed=mask(48, 1))

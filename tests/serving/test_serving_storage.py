@@ -135,7 +135,7 @@ def test_only_our_own_folders_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     clf.save(tmp_path / "empty")
     other = quick("label-spreading").fit(views, y)
-    with pytest.raises(UserError, match="holds a saved classifier already; choose .*, or overwrite=True"):
+    with pytest.raises(UserError, match=r"holds a saved classifier already; choose .*, or overwrite=True"):
         other.save(tmp_path / "empty")
     assert MultiViewClassifier.load(tmp_path / "empty").method == "concat-logreg"
     other.save(tmp_path / "empty", overwrite=True)
