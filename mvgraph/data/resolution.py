@@ -149,7 +149,8 @@ class Resolution:
         if whole.any():
             part = block[:, whole]
             # Beyond 2^53 every float64 is an integer.
-            whole[whole] = ((np.rint(part) == part) & (np.abs(part) <= 2.0**53)).all(axis=0)
+            integers = (np.rint(part) == part) & (np.abs(part) <= 2.0**53)
+            whole[whole] = (integers | np.isnan(part)).all(axis=0)
         off = (held != block) & np.isfinite(block)
         if not off.any():
             return
@@ -188,21 +189,28 @@ class Resolution:
             inexact = start + np.flatnonzero(self._inexact[start : start + step])
             if not inexact.size:
                 continue
+            # NaN stands at the end; rows of it may yet turn out to be missing.
             values = np.sort(sample[:, inexact], axis=0)
             with np.errstate(over="ignore", invalid="ignore"):
                 held = np.diff(values.astype(np.float32).astype(np.float64), axis=0)
                 gaps = np.diff(values, axis=0)
                 wrong = (np.abs(held - gaps) > 0.5 * scale * gaps) & (gaps > 0)
                 # Where no offset dominates, float32 keeps as many bits as it would of centred columns.
-                centre = values[len(values) // 2]
+                centre = _median(values)
                 away = np.abs(values - centre)
-                wrong &= np.abs(values[1:]) > OFFSET * (away[1:] + np.median(away, axis=0))
+                wrong &= np.abs(values[1:]) > OFFSET * (away[1:] + _median(np.sort(away, axis=0)))
             lost = np.flatnonzero(wrong.sum(axis=0) > WRONG_GAPS * (gaps > 0).sum(axis=0))
             if lost.size:
                 own = values[:, lost[0]]
                 return Loss(
                     int(inexact[lost[0]]),
-                    f"has an offset of {centre[lost[0]]:.3g} and a spread of {own.std():.3g}, whose gaps float32 "
+                    f"has an offset of {centre[lost[0]]:.3g} and a spread of {np.nanstd(own):.3g}, whose gaps float32 "
                     "rounds away",
                 )
         return None
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """The upper median of sorted columns, NaN at their end left out. Shapes: (M, d) -> (d,)."""
+    middle = (~np.isnan(values)).sum(axis=0) // 2
+    return np.asarray(values[np.minimum(middle, len(values) - 1), np.arange(values.shape[1])])

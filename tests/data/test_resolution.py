@@ -127,6 +127,29 @@ def test_rows_without_the_view_do_not_count() -> None:
     assert not held.views["a"][~few].any()
 
 
+def test_rows_of_nan_do_not_hide_a_loss() -> None:
+    """They may be said to be missing later."""
+    for x in (stamps(1e8), 2.0**24 + np.arange(N)[:, None]):
+        x[::3] = np.nan
+        assert lost_in_float32(x) is not None
+    x = stamps(0)
+    x[::3] = np.nan
+    assert lost_in_float32(x) is None
+
+
+def test_hidden_rows_of_a_file_do_not_count(tmp_path: Path) -> None:
+    seen = np.arange(N) % 3 > 0
+    for offset in (0.0, 1e8):
+        x = np.where(seen[:, None], stamps(offset), np.nan)
+        np.savez(tmp_path / "m.npz", a=x, b=np.ones((N, 2)), y=LABELS)
+        data = load(tmp_path / "m.npz", nan_is_missing=True)
+        assert data.views["a"].dtype == (np.float64 if offset else np.float32)
+        np.testing.assert_array_equal(data.observed[:, 0], seen)
+        np.testing.assert_array_equal(
+            data.views["a"][seen], stamps(offset)[seen].astype(data.views["a"].dtype)
+        )
+
+
 def test_nan_and_inf_are_still_refused() -> None:
     x = stamps(1e8)
     x[5, 1] = np.inf

@@ -88,6 +88,7 @@ def read_view(
     transposed: bool,
     path: Path,
     what: str,
+    present: np.ndarray | None = None,
 ) -> np.ndarray:
     """A view with one row per sample, float32 or, where that would lose something, float64.
 
@@ -95,6 +96,7 @@ def read_view(
 
     Parameters:
         open_stream: opens the array anew, at its first value.
+        present: (N,) bool, the rows whose values count; all by default.
 
     Shapes: (N, d_v), or (d_v, N) if transposed -> (N, d_v).
     """
@@ -102,7 +104,8 @@ def read_view(
     stored_rows, stored_columns = reversed(shape) if header.fortran else shape
     flipped = header.fortran != transposed
     check_fits(shape, path, what)
-    watch = Resolution((stored_columns, stored_rows) if flipped else (stored_rows, stored_columns))
+    shape = (stored_columns, stored_rows) if flipped else (stored_rows, stored_columns)
+    watch = Resolution(shape, present)
     result = np.empty(watch.shape, dtype=np.float32)
     block = max(1, BLOCK_VALUES // stored_columns)
     for kind in (np.float32, np.float64):
