@@ -107,6 +107,26 @@ class TestSIGN(MethodContract):
     method = "sign"
 
 
+class TestConcatSVM(MethodContract):
+    method = "concat-svm"
+
+
+class TestAverageKernelSVM(MethodContract):
+    method = "average-kernel-svm"
+
+
+class TestExtraTrees(MethodContract):
+    method = "extra-trees"
+
+
+class TestStacking(MethodContract):
+    method = "stacking"
+
+
+class TestMajorityClass(MethodContract):
+    method = "majority-class"
+
+
 class TestIdentityControl(MethodContract):
     method = "dm-gcn@identity"
 
