@@ -50,7 +50,7 @@ class AverageKernelSVM(EstimatorMethod):
         "Pavlidis et al. 2001 and Gonen & Alpaydin 2011, the unweighted sum of kernels; "
         "temperature after Guo et al. 2017"
     )
-    tags = Tags(uses_graph=False, transductive=False, inductive=True)
+    tags = Tags(uses_graph=False, transductive=False, inductive=True, quadratic=True)
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ class ConcatSVM(EstimatorMethod):
     name = "concat-svm"
     title = "RBF support vector machine on concatenated views"
     paper = "Boser, Guyon & Vapnik 1992; temperature after Guo et al. 2017; libsvm through scikit-learn"
-    tags = Tags(uses_graph=False, transductive=False, inductive=True)
+    tags = Tags(uses_graph=False, transductive=False, inductive=True, quadratic=True)
 
     def __init__(
         self,

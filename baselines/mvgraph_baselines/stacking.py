@@ -76,7 +76,7 @@ class Stacking(EstimatorMethod):
         "Caruana, Niculescu-Mizil, Crew & Ksikes 2004, Ensemble Selection from Libraries of Models; Wolpert 1992; "
         "temperature after Guo et al. 2017"
     )
-    tags = Tags(uses_graph=False, transductive=False, inductive=True)
+    tags = Tags(uses_graph=False, transductive=False, inductive=True, quadratic=True)
 
     def __init__(
         self, *, steps: int = 30, bags: int = 20, trees: int = 100, temperature: float | None = None
