@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -205,33 +207,40 @@ def _library(data: MultiViewData, folds: InnerFolds, seed: int, trees: int) -> d
         if len(part.seen) < 2:
             continue
         x, one = train[view][kept], np.ones((int(kept.sum()), 1), dtype=bool)
-        logistic(f"{view} logistic", x, part, lambda views, view=view: views[view])
-        machine(
-            f"{view} svm",
-            RadialKernel([x], one),
-            part,
-            lambda views, seen, view=view, v=v: ([views[view]], np.ones((len(seen), 1), dtype=bool)),
-        )
-        for name in (f"{view} logistic", f"{view} svm"):
+        logistic(f"{view}: logistic", x, part, itemgetter(view))
+        machine(f"{view}: svm", RadialKernel([x], one), part, partial(_one_view, itemgetter(view)))
+        for name in (f"{view}: logistic", f"{view}: svm"):
             found[name] = _where_observed(found[name], v, kept, folds)
     whole = side_by_side(train)
-    logistic("all logistic", whole, folds, side_by_side)
+    logistic("logistic on all columns", whole, folds, side_by_side)
     ones = np.ones((len(whole), 1), dtype=bool)
     machine(
-        "all svm",
+        "svm on all columns",
         RadialKernel([whole], ones),
         folds,
-        lambda views, seen: ([side_by_side(views)], np.ones((len(seen), 1), dtype=bool)),
+        partial(_one_view, side_by_side),
     )
     kernel = RadialKernel(list(train.values()), observed)
-    machine("kernels svm", kernel, folds, lambda views, seen: ([views[n] for n in sorted(views)], seen))
+    machine(
+        "svm on the sum of kernels",
+        kernel,
+        folds,
+        lambda views, seen: ([views[n] for n in sorted(views)], seen),
+    )
     forest = fit_forest(
         "stacking", with_gaps(train, observed), folds, seed, trees=trees, fold_trees=max(1, trees // 3)
     )
-    found["all trees"] = Member(
+    found["trees on all columns"] = Member(
         forest.out_of_fold, lambda views, seen: forest.answer(with_gaps(views, seen)), forest.parameters
     )
     return found
+
+
+def _one_view(
+    columns: Callable[[Views], np.ndarray], views: Views, seen: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Columns as a single view that every row has; who lacks it is dealt with by `_where_observed`."""
+    return [columns(views)], np.ones((len(seen), 1), dtype=bool)
 
 
 def _where_observed(member: Member, v: int, kept: np.ndarray, folds: InnerFolds) -> Member:

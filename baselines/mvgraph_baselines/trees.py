@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
@@ -81,13 +82,12 @@ def fit_forest(
         )
         return model.fit(x[rows], folds.labels[rows])
 
+    def judge(columns: int, fitted: np.ndarray, judged: np.ndarray) -> np.ndarray:
+        return _answer(grow(fitted, fold_trees, columns), x[judged], folds.n_classes)
+
     best: tuple[float, int, float, np.ndarray] | None = None
     for columns in dict.fromkeys(tried):
-        inside = folds.out_of_fold(
-            lambda fitted, judged, columns=columns: _answer(
-                grow(fitted, fold_trees, columns), x[judged], folds.n_classes
-            )
-        )
+        inside = folds.out_of_fold(partial(judge, columns))
         heat = calibrate(inside, folds, temperature)
         found = tempered(logits_of(inside), heat, folds.seen)
         loss = log_loss(found, folds.labels)
