@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -245,6 +246,32 @@ class Ledger:
             " ORDER BY position"
         )
         return [{"cell": json.loads(spec), "status": status} for spec, status in rows]
+
+    def endings(self) -> dict[str, str]:
+        """A mark by id of every cell of the plan that has ended; it changes when the cell ends or is planned anew."""
+        rows = self._db.execute(
+            "SELECT id, status, attempts, finished, reason, spec FROM cells"
+            " WHERE position IS NOT NULL AND status NOT IN ('planned', 'running') ORDER BY position"
+        )
+        return {row[0]: hashlib.sha256(repr(row).encode()).hexdigest() for row in rows}
+
+    def entry(self, cell_id: str) -> dict[str, Any]:
+        """One cell that ended, in the form of `records` or `failures`."""
+        names = ("status", "reason", "traceback", "attempts", "started", "finished")
+        row = self._db.execute(
+            f"SELECT spec, record, {', '.join(names)} FROM cells WHERE id = ?", (cell_id,)
+        ).fetchone()
+        if row is None:
+            raise KeyError(f"Cell {cell_id} was never planned.")
+        cell = {"cell": json.loads(row[0])}
+        return cell | (json.loads(row[1]) if row[1] else dict(zip(names, row[2:], strict=True)))
+
+    def specs(self) -> list[dict[str, Any]]:
+        """Specifications of the cells of the plan, with when each `started` and `finished`."""
+        rows = self._db.execute(
+            "SELECT spec, started, finished FROM cells WHERE position IS NOT NULL ORDER BY position"
+        )
+        return [{**json.loads(spec), "started": begun, "finished": ended} for spec, begun, ended in rows]
 
     def probabilities(self, cell_id: str, selection: str = "last") -> dict[str, NDArray[Any]] | None:
         """Probabilities `validation` and `test` (n, C) float32 with their `validation_rows`, `test_rows`.

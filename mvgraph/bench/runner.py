@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,15 @@ from typing import Any
 from mvgraph.bench.estimate import Estimate, duration, make_estimate
 from mvgraph.bench.executor import Executor, Outcome, SerialExecutor
 from mvgraph.bench.ledger import Ledger
+from mvgraph.bench.lock import only_driver
 from mvgraph.bench.material import Material
 from mvgraph.bench.plan import Cell, make_plan
 from mvgraph.bench.progress import Progress, make_progress
 from mvgraph.bench.schema import FAILURES
 from mvgraph.bench.suite import Suite, as_suite
+from mvgraph.bench.watch import Watch, watched_run
 from mvgraph.errors import UserError
 from mvgraph.graph.cache import shared_folder
-from mvgraph.registry import import_reference
-
-#: The mirror, by name: tracking is built on bench, so bench does not import it.
-MIRROR = "mvgraph.tracking:mirror"
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def run_suite(
         dry_run: only count, and estimate the time; nothing is written.
         retry: statuses to try again: failed, timeout, oom.
         progress: "auto", "bar", "plain", "none", or an object of one's own.
-        mirror: mirror the ledger into MLflow afterwards.
+        mirror: mirror the ledger into MLflow while cells run.
         executor: where cells run, by default one after the other in this process.
     Returns:
         What was done.
@@ -111,7 +108,7 @@ def run_suite(
         return RunSummary(
             folder, checked.name, len(cells), estimate.cached, 0, 0, 0, missing, _since(begun), estimate, True
         )
-    with _only_driver(folder), Ledger(folder / "ledger.sqlite", create=True) as ledger:
+    with only_driver(folder), Ledger(folder / "ledger.sqlite", create=True) as ledger:
         ledger.plan(cells, checked)
         statuses = ledger.statuses()
         chosen = _to_run(cells, statuses, retry, limit)
@@ -120,11 +117,11 @@ def run_suite(
         try:
             if chosen:
                 shown.begin(len(chosen), f"{checked.name}: {estimate.sentence()}")
-            outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown)
+            with watched_run(folder, mirror) as watch:
+                outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown, watch)
         finally:
             shown.close()
         done = ledger.counts()["done"]
-    notes = _mirror(folder) if mirror else []
     succeeded = outcomes.count("done")
     return RunSummary(
         folder=folder,
@@ -137,7 +134,7 @@ def run_suite(
         missing=len(cells) - done,
         seconds=_since(begun),
         estimate=estimate,
-        notes=notes,
+        notes=watch.notes,
     )
 
 
@@ -166,7 +163,9 @@ def _look(folder: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
         return ledger.statuses(everything=True), ledger.records(everything=True)
 
 
-def _drive(cells: Sequence[Cell], ledger: Ledger, executor: Executor, shown: Progress) -> list[str]:
+def _drive(
+    cells: Sequence[Cell], ledger: Ledger, executor: Executor, shown: Progress, watch: Watch
+) -> list[str]:
     """Feed the executor, write down every ending, and return the statuses in the order the cells ended."""
     waiting, flying, ended = deque(cells), dict[str, float](), list[str]()
     try:
@@ -177,6 +176,7 @@ def _drive(cells: Sequence[Cell], ledger: Ledger, executor: Executor, shown: Pro
                 flying[cell.id] = time.perf_counter()
                 executor.submit(cell)
                 shown.started(cell)
+            watch.look()
             outcome = executor.wait()
             _keep(outcome, ledger)
             shown.ended(outcome, _since(flying.pop(outcome.cell.id)))
@@ -195,39 +195,6 @@ def _keep(outcome: Outcome, ledger: Ledger) -> None:
         ledger.finish(outcome.cell.id, outcome.record, outcome.arrays)
     else:
         ledger.fail(outcome.cell.id, outcome.status, outcome.traceback, outcome.reason)
-
-
-def _mirror(folder: Path) -> list[str]:
-    """Mirror into MLflow; whatever goes wrong there is told, and costs the run nothing."""
-    try:
-        import_reference(MIRROR)(folder)
-    except UserError as error:
-        return [str(error)]
-    except Exception as error:
-        return [
-            f"The MLflow mirror was not written ({type(error).__name__}: {error}); the ledger is complete."
-        ]
-    return []
-
-
-@contextmanager
-def _only_driver(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system lets go of it when the process ends, however it ends."""
-    import fcntl
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / ".lock").open("w")
-    except OSError as error:
-        raise UserError(f"Run folder {folder} cannot be written: {error.strerror or error}.") from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(
-                f"Another run is writing to {folder}; wait for it or give another folder."
-            ) from None
-        yield
 
 
 def _since(begun: float) -> float:
