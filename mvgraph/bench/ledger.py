@@ -11,14 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from mvgraph.bench.arrays import DamagedBlob
 from mvgraph.bench.canonical import digest
 from mvgraph.bench.cell import Arrays, now
+from mvgraph.bench.imported_cells import ImportedCells
 from mvgraph.bench.plan import Cell
-from mvgraph.bench.schema import FAILURES, STATUSES, TABLES, VERSION, pack, unpack
+from mvgraph.bench.schema import ADDED, FAILURES, STATUSES, TABLES, VERSION
 from mvgraph.bench.suite import Suite
 from mvgraph.bench.tabular import flat_row
 from mvgraph.errors import UserError
@@ -26,8 +26,10 @@ from mvgraph.errors import UserError
 if TYPE_CHECKING:
     from types import TracebackType
 
+__all__ = ["DamagedBlob", "Ledger"]
 
-class Ledger:
+
+class Ledger(ImportedCells):
     """A run's cells and what became of them.
 
     Args:
@@ -69,6 +71,9 @@ class Ledger:
             self._db.execute("PRAGMA foreign_keys = ON")
             if found == 0:
                 self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            else:
+                # Tables that came later; a ledger without them is read all the same.
+                self._db.executescript(f"BEGIN; {ADDED} COMMIT;")
 
     def close(self) -> None:
         """Close the file. The driver folds the write-ahead log in, so that one plain file can be copied away."""
@@ -114,6 +119,13 @@ class Ledger:
                     "INSERT INTO suite (planned, name, json, hash) VALUES (?, ?, ?, ?)",
                     (now(), suite.name, json.dumps(content, sort_keys=True, allow_nan=False), identity),
                 )
+            imported = self._imported_labels(db)
+            for cell in cells:
+                if cell.label in imported:
+                    raise UserError(
+                        f"'{cell.label}' is a label of the suite and of predictions imported into {self.path.parent}; "
+                        "give the suite's method another label."
+                    )
             db.execute("UPDATE cells SET position = NULL")
             db.execute("UPDATE cells SET status = 'planned', started = NULL WHERE status = 'running'")
             for position, cell in enumerate(cells):
@@ -129,6 +141,7 @@ class Ledger:
                 else:
                     change = "status = 'planned', reason = ? WHERE id = ? AND status = 'skipped'"
                 db.execute(f"UPDATE cells SET {change}", (cell.skip, cell.id))
+            self._place_imported(db, {(cell.fingerprint, cell.split["hash"]) for cell in cells})
 
     def start(self, cell_id: str) -> None:
         """Note that a cell runs now."""
@@ -138,6 +151,45 @@ class Ledger:
             (now(),),
         )
 
+    def release_damaged(self) -> list[str]:
+        """Take back cells of the plan whose stored arrays are damaged, so that they run again.
+
+        Returns:
+            Labels with data set, one a cell.
+        """
+        broken = self._broken()
+        if not broken:
+            return []
+        marks = ",".join("?" * len(broken))
+        names = tuple(broken)
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT DISTINCT c.id, c.spec FROM cells c"
+                " LEFT JOIN probabilities p ON p.cell = c.id"
+                " LEFT JOIN labels l ON l.fingerprint = json_extract(c.spec, '$.fingerprint')"
+                "  AND l.split = json_extract(c.spec, '$.split.hash')"
+                " WHERE c.status = 'done' AND c.position IS NOT NULL"
+                f" AND (p.blob IN ({marks}) OR l.rows IN ({marks}) OR l.labels IN ({marks})) ORDER BY c.position",
+                names * 3,
+            ).fetchall()
+            for identity, _ in rows:
+                db.execute("DELETE FROM probabilities WHERE cell = ?", (identity,))
+                db.execute(
+                    "UPDATE cells SET status = 'planned', started = NULL, record = NULL WHERE id = ?",
+                    (identity,),
+                )
+            db.execute(f"DELETE FROM labels WHERE rows IN ({marks}) OR labels IN ({marks})", names * 2)
+            db.execute(f"DELETE FROM samples WHERE ids IN ({marks})", names)
+            db.execute(
+                "UPDATE cells SET status = 'failed', reason = ?"
+                " WHERE status = 'planned' AND id IN (SELECT cell FROM imports)",
+                ("its stored predictions are damaged; import them again with --replace",),
+            )
+            # The last one who needs a damaged blob is an earlier plan's cell: its arrays stay missing.
+            db.execute(f"DELETE FROM probabilities WHERE blob IN ({marks})", names)
+            db.execute(f"DELETE FROM blobs WHERE hash IN ({marks})", names)
+        return [f"{spec['label']} on {spec['dataset']}" for spec in (json.loads(text) for _, text in rows)]
+
     def release(self, cell_id: str) -> None:
         """Note that a running cell was taken back before it ended; it is planned again."""
         self._update(cell_id, "status = 'planned', started = NULL", ())
@@ -145,21 +197,8 @@ class Ledger:
     def finish(self, cell_id: str, record: Mapping[str, Any], arrays: Arrays) -> None:
         """Keep the record and arrays of a cell that is done; all of it or nothing."""
         text = json.dumps({k: v for k, v in record.items() if k != "cell"}, sort_keys=True, allow_nan=False)
-        cell = record["cell"]
         with self._transaction() as db:
-            db.execute("DELETE FROM probabilities WHERE cell = ?", (cell_id,))
-            for part, labels in arrays.labels.items():
-                names = (self._blob(arrays.rows[part], "<i8"), self._blob(labels, "<i8"))
-                db.execute(
-                    "INSERT OR IGNORE INTO labels VALUES (?, ?, ?, ?, ?, ?)",
-                    (cell["fingerprint"], cell["split"]["hash"], part, *names, json.dumps(arrays.classes)),
-                )
-            for selection, parts in arrays.probabilities.items():
-                for part, values in parts.items():
-                    db.execute(
-                        "INSERT INTO probabilities VALUES (?, ?, ?, ?, ?, ?)",
-                        (cell_id, selection, part, *values.shape, self._blob(values, "<f4")),
-                    )
+            self._keep_arrays(db, cell_id, record["cell"], arrays)
             self._update(
                 cell_id,
                 "status = 'done', finished = ?, record = ?, reason = NULL, traceback = NULL",
@@ -187,11 +226,6 @@ class Ledger:
         done = self._db.execute(f"UPDATE cells SET {assignments} WHERE id = ?", (*values, cell_id))
         if done.rowcount != 1:
             raise KeyError(f"Cell {cell_id} was never planned.")
-
-    def _blob(self, array: NDArray[Any], dtype: str) -> str:
-        name, data = pack(array, dtype)
-        self._db.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (name, data))
-        return name
 
     # ---- read by anybody -------------------------------------------------------------------------------
 
@@ -272,53 +306,6 @@ class Ledger:
             "SELECT spec, started, finished FROM cells WHERE position IS NOT NULL ORDER BY position"
         )
         return [{**json.loads(spec), "started": begun, "finished": ended} for spec, begun, ended in rows]
-
-    def probabilities(self, cell_id: str, selection: str = "last") -> dict[str, NDArray[Any]] | None:
-        """Probabilities `validation` and `test` (n, C) float32 with their `validation_rows`, `test_rows`.
-
-        None when the cell is not done or has no such selection.
-        """
-        rows = self._db.execute(
-            "SELECT p.part, p.classes, b.data FROM probabilities p JOIN blobs b ON b.hash = p.blob"
-            " WHERE p.cell = ? AND p.selection = ?",
-            (cell_id, selection),
-        ).fetchall()
-        if not rows:
-            return None
-        known = self.labels(cell_id)
-        found: dict[str, NDArray[Any]] = {}
-        for part, classes, data in rows:
-            found[part] = unpack(data, "<f4", classes)
-            found[f"{part}_rows"] = known[f"{part}_rows"]
-        return found
-
-    def labels(self, cell_id: str) -> dict[str, NDArray[Any]]:
-        """Labels `validation` and `test` (n,) int64 with their row numbers; empty for an unknown split."""
-        fingerprint, split = self._where(cell_id)
-        rows = self._db.execute(
-            "SELECT l.part, r.data, b.data FROM labels l JOIN blobs r ON r.hash = l.rows"
-            " JOIN blobs b ON b.hash = l.labels WHERE l.fingerprint = ? AND l.split = ?",
-            (fingerprint, split),
-        )
-        found: dict[str, NDArray[np.int64]] = {}
-        for part, numbers, labels in rows:
-            found[part] = unpack(labels, "<i8")
-            found[f"{part}_rows"] = unpack(numbers, "<i8")
-        return found
-
-    def classes(self, cell_id: str) -> tuple[str, ...]:
-        """Names of the C classes a cell predicts; empty for an unknown split."""
-        row = self._db.execute(
-            "SELECT classes FROM labels WHERE fingerprint = ? AND split = ? LIMIT 1", self._where(cell_id)
-        ).fetchone()
-        return tuple(json.loads(row[0])) if row else ()
-
-    def _where(self, cell_id: str) -> tuple[str, str]:
-        row = self._db.execute("SELECT spec FROM cells WHERE id = ?", (cell_id,)).fetchone()
-        if row is None:
-            raise KeyError(f"Cell {cell_id} was never planned.")
-        spec = json.loads(row[0])
-        return str(spec["fingerprint"]), str(spec["split"]["hash"])
 
     def frame(self) -> pd.DataFrame:
         """One flat row per cell of the plan, whatever its status; see `mvgraph.bench.tabular`."""

@@ -16,6 +16,7 @@ from mvgraph.bench.lock import only_driver
 from mvgraph.bench.material import Material
 from mvgraph.bench.plan import Cell, make_plan
 from mvgraph.bench.progress import Progress, make_progress
+from mvgraph.bench.samples import remember
 from mvgraph.bench.schema import FAILURES
 from mvgraph.bench.suite import Suite, as_suite
 from mvgraph.bench.watch import Watch, watched_run
@@ -110,6 +111,8 @@ def run_suite(
         )
     with only_driver(folder), Ledger(folder / "ledger.sqlite", create=True) as ledger:
         ledger.plan(cells, checked)
+        damaged = ledger.release_damaged()
+        remember(ledger, cells, material)
         statuses = ledger.statuses()
         chosen = _to_run(cells, statuses, retry, limit)
         estimate = make_estimate(cells, chosen, statuses, ledger.records(everything=True))
@@ -134,7 +137,7 @@ def run_suite(
         missing=len(cells) - done,
         seconds=_since(begun),
         estimate=estimate,
-        notes=watch.notes,
+        notes=[*_told(damaged), *watch.notes],
     )
 
 
@@ -195,6 +198,16 @@ def _keep(outcome: Outcome, ledger: Ledger) -> None:
         ledger.finish(outcome.cell.id, outcome.record, outcome.arrays)
     else:
         ledger.fail(outcome.cell.id, outcome.status, outcome.traceback, outcome.reason)
+
+
+def _told(damaged: Sequence[str]) -> list[str]:
+    """One line about cells that ran again because their stored arrays were damaged."""
+    if not damaged:
+        return []
+    whose = ", ".join(dict.fromkeys(damaged))
+    return [
+        f"Stored arrays of {len(damaged)} cells were damaged, so that these cells had to run again: {whose}."
+    ]
 
 
 def _since(begun: float) -> float:

@@ -89,7 +89,18 @@ def run_fusion(data: MultiViewData, source: Path, settings: AvscSettings, stages
         return {"cells": counts}
 
     told = {name: {k: v for k, v in suite.items() if k != "datasets"} for name, suite in planned.items()}
-    return stages.run("fusion", {"data": data.fingerprint.digest, "suites": told}, work)
+    return stages.run("fusion", {"data": data.fingerprint.digest, "suites": told}, work, _fault)
+
+
+def _fault(folder: Path) -> str | None:
+    """What is wrong with the ledgers of a finished stage, in words, or None."""
+    from mvgraph.bench.ledger import Ledger
+
+    for path in sorted(folder.glob("*/ledger.sqlite")):
+        with Ledger(path) as ledger:
+            if not ledger.is_whole():
+                return f"stored arrays in {path.parent.name}/{path.name} are damaged; their fits run again"
+    return None
 
 
 def _reason(run: Path) -> str:

@@ -67,10 +67,9 @@ class Known:
 class Store(Protocol):
     """Runs of one experiment: a parent and its children."""
 
-    @property
-    def uri(self) -> str:
-        """Tracking URI."""
-        ...
+    #: Tracking URI, and name of the experiment.
+    uri: str
+    experiment: str
 
     def change(self) -> AbstractContextManager[None]:
         """Hold the store for what is read and written inside; where it can, all of it is kept or nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -386,3 +387,43 @@ def test_runs_share_graphs_on_disk(
     for name, record in one.items():
         assert without_times(record) == without_times(two[name])
         assert record["seconds"]["graph"] == two[name]["seconds"]["graph"]
+
+
+@pytest.mark.parametrize("what", ["probabilities", "labels"])
+def test_damaged_arrays_are_never_reported_and_made_anew_by_the_next_run(
+    suite: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    from mvgraph.report.snapshot import read
+
+    suite["splits"]["n"] = 1
+    run(suite, tmp_path / "run")
+    with ledger_of(tmp_path / "run") as ledger:
+        before = {r["cell"]["id"]: without_times(r) for r in ledger.records()}
+        wanted = {identity: ledger.probabilities(identity) for identity in before}
+    damage = sqlite3.connect(tmp_path / "run" / "ledger.sqlite")
+    column = {"probabilities": "blob", "labels": "labels"}[what]
+    (name,) = damage.execute(f"SELECT {column} FROM {what} WHERE part = 'test' LIMIT 1").fetchone()
+    (data,) = damage.execute("SELECT data FROM blobs WHERE hash = ?", (name,)).fetchone()
+    damage.execute("UPDATE blobs SET data = ? WHERE hash = ?", (data[:-1] + bytes([data[-1] ^ 1]), name))
+    damage.commit()
+    damage.close()
+    hit = 1 if what == "probabilities" else 3
+    with read(tmp_path / "run") as snapshot:
+        found = [snapshot.predictions(record, "last") for record in snapshot.records]
+        snapshot.predictions(snapshot.records[0], "last")
+    assert found.count(None) == hit
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == hit
+    assert "are damaged; run the suite again" in told[0]
+    summary = run(suite, tmp_path / "run")
+    assert (summary.ran, summary.missing) == (hit, 0)
+    assert f"Stored arrays of {hit} cells were damaged" in summary.notes[0]
+    with ledger_of(tmp_path / "run") as ledger:
+        assert {r["cell"]["id"]: without_times(r) for r in ledger.records()} == before
+        for identity, arrays in wanted.items():
+            again = ledger.probabilities(identity)
+            assert again is not None
+            assert arrays is not None
+            for part, values in arrays.items():
+                np.testing.assert_array_equal(again[part], values)
+    assert run(suite, tmp_path / "run").ran == 0
