@@ -181,6 +181,13 @@ class StoredArrays:
             raise DamagedBlob(f"{self.path}: the stored sample ids are damaged; run the suite again.")
         return unpack_texts(row[1])
 
+    def prediction_rows(self) -> int:
+        """Number of stored predictions, over all cells of the plan and selections."""
+        row = self._db.execute(
+            "SELECT sum(p.rows) FROM probabilities p JOIN cells c ON c.id = p.cell WHERE c.position IS NOT NULL"
+        ).fetchone()
+        return int(row[0] or 0)
+
     def _has(self, table: str) -> bool:
         """Whether a table that came later is there."""
         found = self._db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))

@@ -124,7 +124,8 @@ def run_suite(
                 outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown, watch)
         finally:
             shown.close()
-        done = ledger.counts()["done"]
+        ended = ledger.statuses()
+        done = sum(ended[cell.id] == "done" for cell in cells)
     succeeded = outcomes.count("done")
     return RunSummary(
         folder=folder,
