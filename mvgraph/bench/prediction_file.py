@@ -80,7 +80,7 @@ class PredictionFile:
                 raise UserError(
                     f"{self.path} has no column for class '{name}' of '{data}'; call it '{name}' or '{PREFIX}{name}'."
                 )
-            values = pd.to_numeric(self.frame[column].iloc[rows], errors="coerce").to_numpy(np.float64)
+            values = _numbers(self.frame[column].iloc[rows])
             bad = ~np.isfinite(values) | (values < 0) | (values > 1 + TOLERANCE)
             if bad.any():
                 at = int(rows[int(np.flatnonzero(bad)[0])])
@@ -140,20 +140,27 @@ def _read(path: Path) -> pd.DataFrame:
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise UserError(f"{path} has two columns called '{twice[0]}'.")
-        return pd.read_csv(
-            path,
-            sep=separator,
-            encoding="utf-8-sig",
-            dtype=dict.fromkeys(TEXTS, str),
-            keep_default_na=False,
-            na_values={name: [""] for name in names if name not in TEXTS},
-            float_precision="round_trip",
-        )
+        # As text: not every version of pandas reads numbers to the last bit.
+        return pd.read_csv(path, sep=separator, encoding="utf-8-sig", dtype=str, keep_default_na=False)
     except UserError:
         raise
     except (OSError, ValueError, ImportError, csv.Error) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"{path} cannot be read as a table ({reason}).") from None
+
+
+def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
+    """Values as float64, NaN for what is no number."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(np.float64, na_value=np.nan)
+
+    def number(value: Any) -> float:
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            return np.nan
+
+    return np.array([number(value) for value in column.tolist()], dtype=np.float64)
 
 
 def _texts(column: pd.Series[Any]) -> pd.Series[Any]:
