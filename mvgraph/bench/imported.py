@@ -48,7 +48,7 @@ class ImportSummary:
         if not self.added and not self.removed:
             return f"{self.label}: these predictions were imported before; nothing changed."
         parts = [f"{have} of {of} splits of {name}" for name, have, of in self.splits]
-        text = f"{self.label}: predictions for {', '.join(parts)} imported as {self.added} cells"
+        text = f"{self.label}: predictions for {', '.join(parts)} imported as {self.added} cell{'s' * (self.added != 1)}"
         if self.removed:
             text += f" in place of {self.removed}"
         if any(have < of for _, have, of in self.splits):
