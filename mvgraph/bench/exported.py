@@ -107,7 +107,7 @@ def _rows(
                 "seed": int(cell["seed"]),
                 "part": part,
                 "selection": selection,
-                "true": [split.classes[int(label)] for label in split.labels[part]],
+                "true": [split.classes[int(c)] if c >= 0 else "" for c in split.labels[part]],
                 "predicted": [split.classes[int(label)] for label in values.argmax(axis=1)],
             }
         )

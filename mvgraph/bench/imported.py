@@ -47,8 +47,9 @@ class ImportSummary:
         """The summary in words."""
         if not self.added and not self.removed:
             return f"{self.label}: these predictions were imported before; nothing changed."
+        count = f"{self.added} cell" + "s" * (self.added != 1)
         parts = [f"{have} of {of} splits of {name}" for name, have, of in self.splits]
-        text = f"{self.label}: predictions for {', '.join(parts)} imported as {self.added} cell{'s' * (self.added != 1)}"
+        text = f"{self.label}: predictions for {', '.join(parts)} imported as {count}"
         if self.removed:
             text += f" in place of {self.removed}"
         if any(have < of for _, have, of in self.splits):

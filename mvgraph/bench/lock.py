@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,8 @@ def only_driver(folder: Path) -> Iterator[None]:
     Raises:
         UserError: the folder cannot be written, or somebody else writes to it.
     """
+    import fcntl
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / NAME).open("w")
@@ -36,6 +37,8 @@ def only_driver(folder: Path) -> Iterator[None]:
 
 def has_driver(folder: Path) -> bool:
     """Whether somebody writes to the folder now."""
+    import fcntl
+
     try:
         handle = (folder / NAME).open("r")
     except OSError:

@@ -134,6 +134,9 @@ def test_predictions_of_others_join_and_stay(ask: Any, here: Path) -> None:
     assert row.rank == same.rank
     assert (row.parameters, row.seconds["training"], row.memory["host"]) == (None, None, None)
     assert row.selections["oracle"] is None
+    with Ledger(here / "run" / "ledger.sqlite") as ledger:
+        flat = ledger.frame().set_index("label").loc["their-net"]
+    assert set(flat["method"]) == {"imported:their-net"}
     # Again: nothing new. The suite again, with a method more: they stay, and count as no cell of it.
     assert "imported before; nothing changed" in ask(*words).out
     summary = suite(here, here / "run", methods=["concat-logreg", "late-fusion"])
