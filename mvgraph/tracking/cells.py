@@ -65,7 +65,7 @@ def suite_run(
     Args:
         suite: as JSON; counts: cells by status.
         status: in MLflow's words; stamp: of the content.
-        rows: lines of the leaderboard (see `mvgraph.report.board`); cells: specifications of the plan and their times.
+        rows: lines of the leaderboard (see `mvgraph.report.lines`); cells: specifications of the plan and their times.
     """
     points: list[entries.Point] = [(f"cells/{name}", float(count), 0) for name, count in counts.items()]
     for row in rows:

@@ -31,7 +31,7 @@ from mvgraph.tracking.template import Template
 #: Changed when a cell is mirrored differently, so that an older mirror is written anew.
 LAYOUT = 2
 #: The leaderboard, by name: reports are built on what is tracked, so tracking does not import them.
-BOARD = "mvgraph.report.board:board"
+BOARD = "mvgraph.report.lines:leaderboard_lines"
 #: Looks while a suite runs: so many seconds apart, and so many times what the last one took.
 LOOK_EVERY, LOOK_RATIO = 2.0, 50.0
 

@@ -8,7 +8,7 @@ from mvgraph.report.snapshot import from_ledger
 from mvgraph.report.tables import leaderboard, settings
 
 
-def board(ledger: Any) -> list[dict[str, Any]]:
+def leaderboard_lines(ledger: Any) -> list[dict[str, Any]]:
     """One line a method and setting, in the order of the leaderboard; figures as shares, not per cent.
 
     Args:
