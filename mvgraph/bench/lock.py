@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from mvgraph.errors import UserError
 
 NAME = ".lock"
+TRIES, PAUSE = 3, 0.02
 
 
 @contextmanager
@@ -26,12 +28,17 @@ def only_driver(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"Run folder {folder} cannot be written: {error.strerror or error}.") from None
     with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(
-                f"Another run is writing to {folder}; wait for it or give another folder."
-            ) from None
+        for tries_left in range(TRIES - 1, -1, -1):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if not tries_left:
+                    raise UserError(
+                        f"Another run is writing to {folder}; wait for it or give another folder."
+                    ) from None
+                # Somebody who only asks (`has_driver`) holds it for an instant.
+                time.sleep(PAUSE)
         yield
 
 

@@ -44,7 +44,7 @@ class PredictionFile:
             raise UserError(f"{self.path} has no rows.")
         for name in TEXTS:
             if name in self.frame:
-                self.frame[name] = _texts(self.frame[name])
+                self.frame[name] = _texts(self.frame[name], number=name in ("split", "seed"))
         methods = sorted(set(self.frame["method"])) if "method" in self.frame else []
         if len(methods) > 1:
             raise UserError(
@@ -163,10 +163,11 @@ def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
     return np.array([number(value) for value in column.tolist()], dtype=np.float64)
 
 
-def _texts(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Values as text; a whole number read as float loses its `.0`."""
+def _texts(column: pd.Series[Any], number: bool) -> pd.Series[Any]:
+    """Values as text; a whole number kept as float loses its `.0`, in text only where a `number` is meant."""
     if pd.api.types.is_float_dtype(column):
         whole = column.dropna()
         if (whole == whole.round()).all():
             column = column.astype("Int64")
-    return column.astype(str).where(column.notna(), "").str.strip()
+    texts = column.astype(str).where(column.notna(), "").str.strip()
+    return texts.str.replace(r"^(\d+)\.0+$", r"\1", regex=True) if number else texts

@@ -40,7 +40,7 @@ def import_predictions(
     ] = False,
 ) -> None:
     """Let another tool's predictions join a run's leaderboard, checked against its splits."""
-    from mvgraph.bench.imported import import_predictions as run_import
+    from mvgraph.bench import import_predictions as run_import
     from mvgraph.cli.leaderboard import print_leaderboard
 
     typer.echo(run_import(run, file, method, data=data, replace=replace).sentence())
@@ -72,7 +72,7 @@ def export_predictions(
     ] = None,
 ) -> None:
     """Write a run's validation and test predictions by sample id, with probabilities of every class."""
-    from mvgraph.bench.exported import export_predictions as run_export
+    from mvgraph.bench import export_predictions as run_export
 
     count = run_export(run, out, methods=methods or (), data=data, selection=selection)
     typer.echo(f"{count} rows written to {short(out)}.")

@@ -37,8 +37,8 @@ COLUMNS = {
     "inputs": "input_uuid source_type source_id destination_type destination_id",
     "input_tags": "input_uuid name value",
 }
-#: Seconds to wait for somebody else who writes.
-PATIENCE = 10.0
+#: Seconds to wait for somebody else who writes; a run waits as long.
+PATIENCE = 2.0
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 

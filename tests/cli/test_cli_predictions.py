@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mvgraph.bench import Ledger, run_suite
-from mvgraph.bench.exported import export_predictions
+from mvgraph.bench import Ledger, export_predictions, run_suite
 from mvgraph.data import Card, MultiViewData, write_h5mu
 from mvgraph.errors import UserError
 from mvgraph.report import output
@@ -175,7 +174,8 @@ def test_other_predictions_of_a_name_need_replace(ask: Any, sentence: Any, here:
 
 def test_one_split_of_two_is_shown_and_not_ranked(ask: Any, here: Path) -> None:
     frame = theirs(here)
-    frame[frame.split == 1].to_csv("one.csv", index=False)
+    # As pandas writes a column that once held a missing value.
+    frame[frame.split == 1].assign(split="1.0").to_csv("one.csv", index=False)
     answer = ask("import-predictions", "run", "one.csv", "--method", "half")
     assert "1 of 2 splits of small" in answer.out
     with read(here / "run") as snapshot:
