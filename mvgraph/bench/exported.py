@@ -12,7 +12,8 @@ import pandas as pd
 from mvgraph.bench.cell import PARTS
 from mvgraph.bench.known_samples import SplitRows, known_splits
 from mvgraph.bench.ledger import Ledger
-from mvgraph.bench.prediction_file import PREFIX, write_frame
+from mvgraph.bench.prediction_file import PREFIX, check_suffix, write_frame
+from mvgraph.data.atomic import check_target
 from mvgraph.errors import UserError
 
 
@@ -23,6 +24,7 @@ def export_predictions(
     methods: Sequence[str] = (),
     data: str | None = None,
     selection: str | None = None,
+    overwrite: bool = False,
 ) -> int:
     """Write validation and test predictions of the done cells of a run.
 
@@ -30,15 +32,18 @@ def export_predictions(
         run_folder: a folder with `ledger.sqlite`; out: a .csv, .tsv or .parquet file.
         methods: labels, all of them by default; data: one data set.
         selection: last, validation or all; by default the rule that the suite ranks by.
+        overwrite: a file of that name makes room.
     Returns:
         Number of rows written.
     Raises:
         UserError: no ledger, an unknown name, or sample ids that are not known.
     """
-    folder = Path(run_folder)
+    folder, out = Path(run_folder), Path(out)
+    check_suffix(out)
+    check_target(out, overwrite)
     with Ledger(folder / "ledger.sqlite") as ledger:
         frame = predictions_frame(ledger, folder, methods=methods, data=data, selection=selection)
-    write_frame(frame, Path(out))
+    write_frame(frame, out)
     return len(frame)
 
 

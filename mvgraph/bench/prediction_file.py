@@ -111,7 +111,7 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     Raises:
         UserError: another ending, or a place that cannot be written to.
     """
-    _check_suffix(path)
+    check_suffix(path)
     with atomic_path(path) as partial:
         if path.suffix == ".parquet":
             frame.to_parquet(partial, index=False)
@@ -121,13 +121,14 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
             )
 
 
-def _check_suffix(path: Path) -> None:
+def check_suffix(path: Path) -> None:
+    """Raise UserError unless the name has an ending of a file of predictions."""
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path}: predictions are kept as {', '.join(SUFFIXES)}.")
 
 
 def _read(path: Path) -> pd.DataFrame:
-    _check_suffix(path)
+    check_suffix(path)
     if not path.is_file():
         raise UserError(f"There is no file {path}.")
     try:

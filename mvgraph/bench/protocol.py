@@ -27,6 +27,10 @@ def protocol_card(
     search = {} if cell.tune is None else {"search": {**cell.tune, "rows": "training and validation"}}
     return {
         **search,
+        "code": {
+            "numerics": cell.numerics,
+            **{what: identity["identity"] for what, identity in cell.code.items()},
+        },
         "split": {
             "scheme": cell.split["scheme"],
             "parameters": cell.split["parameters"],

@@ -6,9 +6,11 @@ import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mvgraph.bench.choice import check_choice, chosen_cells
 from mvgraph.bench.estimate import Estimate, duration, make_estimate
 from mvgraph.bench.executor import Executor, Outcome, SerialExecutor
 from mvgraph.bench.ledger import Ledger
@@ -17,10 +19,9 @@ from mvgraph.bench.material import Material
 from mvgraph.bench.plan import Cell, make_plan
 from mvgraph.bench.progress import Progress, make_progress
 from mvgraph.bench.samples import remember
-from mvgraph.bench.schema import FAILURES
+from mvgraph.bench.stale import stale_line
 from mvgraph.bench.suite import Suite, as_suite
 from mvgraph.bench.watch import Watch, watched_run
-from mvgraph.errors import UserError
 from mvgraph.graph.cache import shared_folder
 
 
@@ -35,6 +36,7 @@ class RunSummary:
         seconds: wall time of the call.
         estimate: the outlook before anything ran.
         dry_run: nothing was run or written.
+        stale: one line about results that no longer answer because the code they came from changed, or None.
         notes: sentences worth telling, e.g. why there is no MLflow mirror.
     """
 
@@ -49,6 +51,7 @@ class RunSummary:
     seconds: float
     estimate: Estimate
     dry_run: bool = False
+    stale: str | None = None
     notes: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
@@ -70,6 +73,8 @@ def run_suite(
     limit: int | None = None,
     dry_run: bool = False,
     retry: Collection[str] = (),
+    rerun: Collection[str] = (),
+    only: Collection[str] = (),
     progress: str | Progress = "auto",
     mirror: bool = True,
     executor: Executor | None = None,
@@ -86,6 +91,9 @@ def run_suite(
         limit: run at most this many cells now.
         dry_run: only count, and estimate the time; nothing is written.
         retry: statuses to try again: failed, timeout, oom.
+        rerun: labels, methods or data sets whose cells run again although they are done; an earlier result stays
+            until the new one is there.
+        only: labels, methods or data sets that this call is about; other cells stay as they are.
         progress: "auto", "bar", "plain", "none", or an object of one's own.
         mirror: mirror the ledger into MLflow while cells run.
         executor: where cells run, by default one after the other in this process.
@@ -97,31 +105,35 @@ def run_suite(
     """
     begun = time.perf_counter()
     checked, base = as_suite(suite)
-    _check_arguments(limit, retry)
     folder = Path(out) if out is not None else Path("runs") / checked.name
     material = Material(graphs=None if dry_run else shared_folder())
     cells = make_plan(checked, base, material)
+    check_choice(cells, limit, retry, rerun, only)
+    choose = partial(chosen_cells, cells, limit=limit, retry=retry, rerun=rerun, only=only)
     if dry_run:
         statuses, records = _look(folder)
-        chosen = _to_run(cells, statuses, retry, limit)
-        estimate = make_estimate(cells, chosen, statuses, records)
-        missing = len(cells) - estimate.cached
-        return RunSummary(
-            folder, checked.name, len(cells), estimate.cached, 0, 0, 0, missing, _since(begun), estimate, True
-        )
+        estimate = make_estimate(cells, choose(statuses), statuses, records)
+        missing = sum(statuses.get(cell.id) != "done" for cell in cells)
+        stale = stale_line(cells, statuses, records)
+        counts = (len(cells), estimate.cached, 0, 0, 0, missing)
+        return RunSummary(folder, checked.name, *counts, _since(begun), estimate, True, stale)
     with only_driver(folder), Ledger(folder / "ledger.sqlite", create=True) as ledger:
         ledger.plan(cells, checked)
         damaged = ledger.release_damaged()
         remember(ledger, cells, material)
         statuses = ledger.statuses()
-        chosen = _to_run(cells, statuses, retry, limit)
-        estimate = make_estimate(cells, chosen, statuses, ledger.records(everything=True))
+        chosen = choose(statuses)
+        records = ledger.records(everything=True)
+        estimate = make_estimate(cells, chosen, statuses, records)
+        stale = stale_line(cells, statuses, records)
         shown = make_progress(progress)
+        kept: list[str] = []
         try:
             if chosen:
-                shown.begin(len(chosen), f"{checked.name}: {estimate.sentence()}")
+                told = f"{checked.name}: {estimate.sentence()}"
+                shown.begin(len(chosen), told if stale is None else f"{told} {stale}")
             with watched_run(folder, mirror) as watch:
-                outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown, watch)
+                outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown, kept, watch)
         finally:
             shown.close()
         ended = ledger.statuses()
@@ -138,25 +150,9 @@ def run_suite(
         missing=len(cells) - done,
         seconds=_since(begun),
         estimate=estimate,
-        notes=[*_told(damaged), *watch.notes],
+        stale=stale,
+        notes=[*_told(damaged), *kept, *watch.notes],
     )
-
-
-def _check_arguments(limit: int | None, retry: Collection[str]) -> None:
-    if limit is not None and limit < 0:
-        raise UserError(f"limit is {limit}: give 0 or more cells.")
-    for status in [retry] if isinstance(retry, str) else retry:
-        if status not in FAILURES or status == "skipped" or isinstance(retry, str):
-            raise UserError(f"retry is '{status}': give a list of failed, timeout and oom.")
-
-
-def _to_run(
-    cells: Sequence[Cell], statuses: Mapping[str, str], retry: Collection[str], limit: int | None
-) -> list[Cell]:
-    """Cells never tried, broken off, or asked for again; in the order of the plan."""
-    wanted = {"planned", "running", *retry}
-    chosen = [cell for cell in cells if cell.skip is None and statuses.get(cell.id, "planned") in wanted]
-    return chosen if limit is None else chosen[:limit]
 
 
 def _look(folder: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
@@ -168,21 +164,38 @@ def _look(folder: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
 
 
 def _drive(
-    cells: Sequence[Cell], ledger: Ledger, executor: Executor, shown: Progress, watch: Watch
+    cells: Sequence[Cell],
+    ledger: Ledger,
+    executor: Executor,
+    shown: Progress,
+    kept: list[str],
+    watch: Watch,
 ) -> list[str]:
-    """Feed the executor, write down every ending, and return the statuses in the order the cells ended."""
+    """Feed the executor, write down every ending, and return the statuses in the order the cells ended.
+
+    `kept` receives a sentence about each cell that was done before and now ended otherwise.
+    """
     waiting, flying, ended = deque(cells), dict[str, float](), list[str]()
     try:
         while waiting or flying:
             while waiting and len(flying) < executor.slots:
                 cell = waiting.popleft()
-                ledger.start(cell.id)
+                # A result that is there stays until the new one is.
+                if ledger.status(cell.id) != "done":
+                    ledger.start(cell.id)
                 flying[cell.id] = time.perf_counter()
                 executor.submit(cell)
                 shown.started(cell)
             watch.look()
             outcome = executor.wait()
-            _keep(outcome, ledger)
+            if outcome.status == "done" or ledger.status(outcome.cell.id) != "done":
+                _keep(outcome, ledger)
+            else:
+                kept.append(
+                    f"The earlier result of {outcome.cell.label} on {outcome.cell.dataset}, split "
+                    f"{outcome.cell.split['index']}, stays: run again it ended as {outcome.status} "
+                    f"({(outcome.reason or 'no reason').rstrip('.')})."
+                )
             shown.ended(outcome, _since(flying.pop(outcome.cell.id)))
             ended.append(outcome.status)
     finally:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mvgraph.cli.application import app, examples
-from mvgraph.cli.output import short
+from mvgraph.cli.output import Force, short
 
 _Run = Annotated[Path, typer.Argument(help="Run folder, as `mvgraph run` printed it.", metavar="RUN")]
 _Data = Annotated[
@@ -70,9 +70,10 @@ def export_predictions(
         str | None,
         typer.Option("--selection", help="last, validation or all; by default the rule that ranks."),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Write a run's validation and test predictions by sample id, with probabilities of every class."""
     from mvgraph.bench import export_predictions as run_export
 
-    count = run_export(run, out, methods=methods or (), data=data, selection=selection)
+    count = run_export(run, out, methods=methods or (), data=data, selection=selection, overwrite=force)
     typer.echo(f"{count} rows written to {short(out)}.")

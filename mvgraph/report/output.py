@@ -13,6 +13,8 @@ from mvgraph.report.snapshot import Snapshot
 
 #: So many stored predictions are written beside a report; `mvgraph export-predictions` writes any number.
 PREDICTION_ROWS = 20_000
+#: How our own file of them begins.
+_FIRST = b"id,data,method,split,seed,part,selection,true,predicted,"
 
 # Pictures an earlier report may have left that this one does not make (a suite that grew, say). Only names we give.
 _OURS = re.compile(
@@ -54,7 +56,12 @@ def write_predictions(runs: Sequence[Path], path: Path) -> None:
     from mvgraph.bench.exported import predictions_frame
     from mvgraph.bench.ledger import Ledger
 
-    path.unlink(missing_ok=True)
+    if path.is_file():
+        with open(path, "rb") as file:
+            if file.readline(len(_FIRST)) != _FIRST:
+                # Somebody else's.
+                return
+        path.unlink()
     if len(runs) != 1:
         return
     with Ledger(runs[0] / "ledger.sqlite") as ledger:

@@ -241,7 +241,7 @@ def test_training_rows_are_not_mistaken_for_test_rows(sentence: Any, here: Path)
     assert f"id 'clip{row:03d}' is a training row of split 0 of 'small'" in text
 
 
-def test_other_mistakes(sentence: Any, here: Path) -> None:
+def test_other_mistakes(ask: Any, sentence: Any, here: Path) -> None:
     (here / "double.csv").write_text("id,bus,bus\n1,0,1\n")
     (here / "plain.txt").write_bytes(b"id\n\xff\n")
     for words, says in (
@@ -258,6 +258,8 @@ def test_other_mistakes(sentence: Any, here: Path) -> None:
     )
     assert "selection is 'best'" in sentence("export-predictions", "run", "x.csv", "--selection", "best")
     assert ".parquet" in sentence("export-predictions", "run", "x.xlsx")
+    assert "is there already" in sentence("export-predictions", "run", "all.csv")
+    assert ask("export-predictions", "run", "all.csv", "--force").code == 0
 
 
 def test_a_ledger_from_before_ids_were_kept(ask: Any, sentence: Any, here: Path) -> None:
@@ -296,6 +298,9 @@ def test_few_predictions_lie_beside_the_report(here: Path, monkeypatch: pytest.M
     frame = pd.read_csv(here / "predictions.csv")
     assert set(frame.selection) == {"last"}
     assert set(frame.method) == {"concat-logreg", "dm-gcn"}
+    (here / "mine.csv").write_text("id,mine\n")
+    output.write_predictions([here / "run"], here / "mine.csv")
+    assert (here / "mine.csv").read_text() == "id,mine\n"
     monkeypatch.setattr(output, "PREDICTION_ROWS", 5)
     output.write_predictions([here / "run"], here / "predictions.csv")
     assert not (here / "predictions.csv").exists()

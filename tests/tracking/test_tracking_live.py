@@ -155,6 +155,7 @@ def test_cells_are_there_while_the_suite_runs(tmp_path: Path, monkeypatch: pytes
 
 KILLED = """
 import os, signal, sys
+sys.path.insert(0, HERE)
 from mvgraph.bench import run_suite
 from mvgraph.tracking import mirror
 from mvgraph.tracking.sqlite_store import SqliteStore
@@ -173,7 +174,7 @@ run_suite(SUITE, "run", progress="none")
 
 def test_a_killed_run_goes_on_and_leaves_nothing_running(tmp_path: Path) -> None:
     suite = small_suite(tmp_path)
-    code = KILLED.replace("SUITE", repr(suite))
+    code = KILLED.replace("SUITE", repr(suite)).replace("HERE", repr(str(Path(__file__).parent)))
     ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
     assert ended.returncode == -signal.SIGKILL
     parent, children = runs(tmp_path / "run")

@@ -68,7 +68,7 @@ def test_learning_curves_have_epochs_as_steps(folder: Path) -> None:
 
 def test_failed_cells_are_failed_runs(folder: Path) -> None:
     parent, children = runs(folder)
-    failed = [run for run in children if run.data.params["method"] == "single-gcn"]
+    failed = [run for run in children if run.data.params["label"] == "failing"]
     assert [run.info.status for run in failed] == ["FAILED", "FAILED"]
     assert "nowhere" in failed[0].data.tags["mlflow.note.content"]
     path = client(folder).download_artifacts(failed[0].info.run_id, "traceback.txt")

@@ -9,6 +9,30 @@ import numpy as np
 
 from mvgraph.data import Card, MultiViewData
 from mvgraph.data.h5mu_write import write_h5mu
+from mvgraph.errors import UserError
+from mvgraph.fusion import EstimatorMethod, Tags
+
+
+class Failing(EstimatorMethod):
+    """Fails in every cell."""
+
+    name = "failing"
+    title = "a method that fails"
+    paper = "none"
+    tags = Tags(uses_graph=False, transductive=False, inductive=True)
+
+    def fit(self, data: Any, split: Any, graph: Any, seed: int) -> Any:
+        raise UserError("What this method looks for is nowhere.")
+
+    def predict_proba(self) -> Any:
+        raise AssertionError
+
+    def parameter_count(self) -> int:
+        return 0
+
+    @classmethod
+    def search_space(cls) -> dict[str, Any]:
+        return {}
 
 
 def small_suite(folder: Path) -> dict[str, Any]:
@@ -23,8 +47,7 @@ def small_suite(folder: Path) -> dict[str, Any]:
     return {
         "name": "small",
         "datasets": [str(folder / "tiny.h5mu")],
-        # single-gcn with a view that is not there fails in its cells.
-        "methods": ["concat-logreg", "dm-gcn", "single-gcn:nowhere"],
+        "methods": ["concat-logreg", "dm-gcn", {"method": "tracking_runs:Failing", "label": "failing"}],
         "splits": {"rate": 0.3, "validation": 0.3, "n": 2},
         "graph": {"k": 3},
         "training": {"epochs": 4, "evaluate_every": 2},
