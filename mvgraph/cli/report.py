@@ -16,10 +16,14 @@ from mvgraph.cli.output import Force, short
         "mvgraph report runs/quickstart",
         "mvgraph report runs/quickstart --out reports/quickstart",
         "mvgraph report runs/tune-dm-gcn-mfeat            # of a search",
+        "mvgraph report runs/first runs/second --out both # one report over several runs",
     )
 )
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder, as `mvgraph run` printed it.", metavar="RUN")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="Run folder, as `mvgraph run` printed it, or several.", metavar="RUN..."),
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write, by default RUN/report.")] = None,
     force: Force = False,
 ) -> None:
@@ -28,7 +32,8 @@ def report(
         from mvgraph.report.folder import check_report_folder
 
         check_report_folder(out, force)
-    if (run / "study.json").is_file():
+    run, *others = runs
+    if not others and (run / "study.json").is_file():
         from mvgraph.report.study import write_study
         from mvgraph.tuning.record import read_record
 
@@ -36,4 +41,4 @@ def report(
         return
     from mvgraph.report import write
 
-    typer.echo(short(write(run, out)))
+    typer.echo(short(write(runs, out)))

@@ -10,7 +10,7 @@ from mvgraph.report import context, groups
 from mvgraph.report.compare import Control, Verdict, controls, verdicts
 from mvgraph.report.figures import Picture, cost, curves, leaderboard, predictions, ranks, weights
 from mvgraph.report.figures import controls as control_figure
-from mvgraph.report.snapshot import Snapshot
+from mvgraph.report.snapshot import IMPORTED, Snapshot
 from mvgraph.report.stats import Comparison, comparisons
 from mvgraph.report.style import Look, looks
 from mvgraph.report.tables import REFERENCE, Row, Setting, method_order, settings
@@ -28,6 +28,7 @@ class SettingReport:
     pictures: list[Picture]
     unranked: list[str]
     without: list[str]
+    imported: list[str]
     groups: groups.Groups | None = None
 
 
@@ -129,6 +130,7 @@ def _setting(snapshot: Snapshot, setting: Setting, look: Mapping[str, Look], sin
         pictures=[p if single else replace(p, name=f"{p.name}-{setting.slug}") for p in drawn if p],
         unranked=[row.label for row in rows if row.rank is None],
         without=[label for label, runs in setting.runs.items() if not runs.done],
+        imported=[label for label, runs in setting.runs.items() if runs.method.startswith(IMPORTED)],
         groups=groups.section(setting, rows, selection),
     )
 
@@ -136,7 +138,7 @@ def _setting(snapshot: Snapshot, setting: Setting, look: Mapping[str, Look], sin
 def _headline(report: Report) -> list[str]:
     total = sum(n for _, n in report.statuses)
     done = len(report.snapshot.records)
-    sentences = [f"{done} of {total} planned cells are done."]
+    sentences = [*report.snapshot.notes, f"{done} of {total} planned cells are done."]
     if report.failures:
         sentences.append(f"{len(report.failures)} ended without a result (listed below).")
     if report.missing:

@@ -148,6 +148,11 @@ def _rule(report: Report, part: SettingReport) -> str:
         words.append(f"Not ranked, because cells failed: {', '.join(map(escape, part.unranked))}.")
     if part.without:
         words.append(f"Without any result: {', '.join(map(escape, part.without))}.")
+    if part.imported:
+        words.append(
+            f"Imported, made by another tool whose training, tuning and selection are not known: "
+            f"{', '.join(map(escape, part.imported))}."
+        )
     if any(r.provisional for r in part.rows):
         words.append("Ranks in brackets are provisional: cells are missing.")
     return " ".join(words) + "\n"

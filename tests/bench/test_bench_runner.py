@@ -358,12 +358,12 @@ def test_the_bar_works_where_there_is_no_terminal(suite: dict[str, Any], tmp_pat
 def test_a_mirror_that_fails_costs_nothing(
     suite: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mvgraph.bench import runner
+    from mvgraph.bench import watch
 
     def broken(folder: Path) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(runner, "import_reference", lambda reference: broken)
+    monkeypatch.setattr(watch, "import_reference", lambda reference: broken)
     summary = run(suite, tmp_path / "run", limit=1, mirror=True)
     assert summary.done == 1
     assert "disk full" in summary.notes[0]
