@@ -9,18 +9,21 @@ import typer
 
 from mvgraph.cli.application import app, examples
 from mvgraph.cli.output import short
+from mvgraph.cli.ranking import RankBy
 
 
 @app.command(
     epilog=examples(
         "mvgraph report runs/quickstart",
         "mvgraph report runs/quickstart --out reports/quickstart",
+        "mvgraph report runs/quickstart --rank-by macro-f1",
         "mvgraph report runs/tune-dm-gcn-mfeat            # of a search",
     )
 )
 def report(
     run: Annotated[Path, typer.Argument(help="Run folder, as `mvgraph run` printed it.", metavar="RUN")],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write, by default RUN/report.")] = None,
+    rank_by: RankBy = None,
 ) -> None:
     """Write HTML, Markdown, CSV and figures from a run's ledger, or the page of a search; finished or not."""
     if (run / "study.json").is_file():
@@ -31,4 +34,4 @@ def report(
         return
     from mvgraph.report import write
 
-    typer.echo(short(write(run, out)))
+    typer.echo(short(write(run, out, rank_by)))

@@ -15,7 +15,7 @@ _OURS = re.compile(
 )
 
 
-def write(run_folder: str | Path, out: str | Path | None = None) -> Path:
+def write(run_folder: str | Path, out: str | Path | None = None, rank_by: str | None = None) -> Path:
     """Write ``index.html``, ``report.md``, ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and PNG figures.
 
     Works on a half-finished run. Nothing but the ledger is read, and the ledger is not changed.
@@ -23,24 +23,25 @@ def write(run_folder: str | Path, out: str | Path | None = None) -> Path:
     Args:
         run_folder: a folder that holds ``ledger.sqlite``.
         out: where to write, ``run_folder/report`` by default.
+        rank_by: accuracy, macro-accuracy, macro-f1 or log-loss; by default what the suite says.
 
     Returns:
         The path of ``index.html``.
 
     Raises:
-        UserError: the folder holds no ledger.
+        UserError: the folder holds no ledger, or nothing ranks by `rank_by`.
     """
     folder = Path(run_folder) / "report" if out is None else Path(out)
     with read(run_folder) as snapshot:
-        return write_snapshot(snapshot, folder)
+        return write_snapshot(snapshot, folder, rank_by)
 
 
-def write_snapshot(snapshot: Snapshot, folder: Path) -> Path:
+def write_snapshot(snapshot: Snapshot, folder: Path, rank_by: str | None = None) -> Path:
     """The same from a snapshot, wherever it comes from."""
     from mvgraph.report import markdown, page, sheets
     from mvgraph.report.assemble import assemble
 
-    report = assemble(snapshot)
+    report = assemble(snapshot, rank_by)
     texts = {
         "leaderboard.md": markdown.leaderboard(report),
         "report.md": markdown.document(report),

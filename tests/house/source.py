@@ -21,6 +21,7 @@ ROOMS = (
     "training",
     "serving",
     "contract",
+    "evaluation",
     "bench",
     "tuning",
     "tracking",

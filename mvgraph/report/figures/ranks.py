@@ -117,8 +117,8 @@ def pairwise(comparison: Comparison) -> Picture | None:
     return Picture(
         "pairwise",
         "Pairwise matrix",
-        f"Data sets on which the row's method beats the column's, minus those where it loses, {tested}; "
-        "blue favours the row.",
+        f"Data sets on which the row's method has the better mean, minus those where the column's has, {tested}; "
+        "blue: more of the row's.",
         "Matrix of wins minus losses between all pairs of methods.",
         png,
         thumbnail,
