@@ -62,7 +62,7 @@ def environment() -> Environment:
     made.globals.update(
         css=Markup(_file("page.css")),
         js=Markup(_file("page.js")),
-        policy=policy(),
+        policy=Markup(policy()),
         plotly_config=dict(PLOTLY_CONFIG),
     )
     return made

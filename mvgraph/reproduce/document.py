@@ -97,6 +97,7 @@ def as_markdown(document: Document) -> str:
 def as_html(document: Document) -> str:
     """The report as one page that needs nothing else."""
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
     from mvgraph.report.page import policy
 
@@ -105,7 +106,7 @@ def as_html(document: Document) -> str:
     )
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
     template = (resources.files("mvgraph.reproduce") / "templates" / "reproduce.html.j2").read_text("utf-8")
-    return environment.from_string(template).render(document=document, policy=policy(scripts=False))
+    return environment.from_string(template).render(document=document, policy=Markup(policy(scripts=False)))
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> bytes:

@@ -107,7 +107,7 @@ def test_the_sentence(scores: tuple[Score, ...], says: str) -> None:
     if len(scores) > 1:
         assert "averaging the probabilities of rival over each clip reaches 77.0 %" in text
         assert "1 split: no verdict from fewer than 5" in text
-        assert "gain" not in text
+        assert " gain" not in text
 
 
 def test_files_are_complete_and_the_same_every_time(found: Findings, tmp_path: Path) -> None:

@@ -80,8 +80,9 @@ def test_numbers_and_sentence() -> None:
     assert found.group == "clip"
     assert found.sentence == (
         "dm-gcn reaches 85.0 % with its whole graph, 80.0 % without the edges inside each clip and 65.0 % without any "
-        "edge; 5.0 of the 20.0 points (25 %) go with the edges inside each clip; of whole graph against none: 2 splits: "
-        "no verdict from fewer than 5; averaging the probabilities of concat-logreg over each clip reaches 75.0 %."
+        "edge; 5.0 of the 20.0 points (25 %) go with the edges inside each clip; of whole graph against none: "
+        "2 splits: no verdict from fewer than 5; averaging the probabilities of concat-logreg over each clip reaches "
+        "75.0 %."
     )
     averaged, neighbours, homophily, duplicates = found.sheets
     assert ("dm-gcn", "85.0", "90.0", "1.000", "0.500") in averaged.rows
@@ -146,5 +147,5 @@ def test_only_a_test_speaks_of_a_gain(none: float, verdict: str, says: str) -> N
     test = PairedTest(5, 0.8 - none, None, None, None, verdict, "too few" if verdict == "none" else "")
     text = gain_sentence("clip", "m", 0.8, 0.7, none, None, ("rival", 0.5), test)
     assert says in text
-    assert ("gain" in text) == (verdict == "higher")
+    assert (" gains " in text) == (verdict == "higher")
     assert text.count(". ") == 0

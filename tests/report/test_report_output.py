@@ -175,12 +175,12 @@ def test_hostile_labels_stay_text_everywhere(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "<script>alert(1)" not in text
     assert "<img src=x" not in text
-    assert parse(page).scripts == 3
+    assert parse(page).scripts == 4
     markdown = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     assert "<script>" not in markdown
     assert (
         len(re.findall(r"(?<!\\)\|", next(x for x in markdown.splitlines() if "alert" in x and x[0] == "|")))
-        == 14
+        == 15
     )
     with open(tmp_path / "report" / "leaderboard.csv", newline="", encoding="utf-8") as file:
         assert HOSTILE in {line["label"] for line in csv.DictReader(file)}

@@ -10,6 +10,7 @@ from report_runs import record
 
 from mvgraph.report.compare import controls, verdicts
 from mvgraph.report.differences import difference
+from mvgraph.report.ranking import MEASURES
 from mvgraph.report.scores import spread
 from mvgraph.report.snapshot import Snapshot
 from mvgraph.report.tables import leaderboard, settings
@@ -64,6 +65,53 @@ def test_the_leaderboard_equals_the_slow_reference(snapshot: Snapshot, selection
         assert row.parameters == own[0]["parameters"]
         assert row.memory == {"host": 310.5, "device": None}
         assert (row.done, row.planned, row.failed) == (6, 6, 0)
+
+
+@pytest.mark.parametrize("name", list(MEASURES))
+def test_every_figure_that_can_rank_ranks_by_its_own_sense(snapshot: Snapshot, name: str) -> None:
+    (setting,) = settings(snapshot)
+    measure = MEASURES[name]
+    rows = leaderboard(setting, "last", measure)
+    means = {row.label: slow_figures(snapshot, row.label, measure.key) for row in rows}
+    reference = means["concat-logreg"][0]
+    for row in rows:
+        mean, split, init = means[row.label]
+        assert (row.score.mean, row.score.split, row.score.init) == (
+            pytest.approx(mean, abs=1e-12),
+            pytest.approx(split, abs=1e-12),
+            pytest.approx(init, abs=1e-12),
+        )
+        better = [
+            m for m, _, _ in means.values() if (m < mean - 1e-11 if name == "log-loss" else m > mean + 1e-11)
+        ]
+        assert row.rank == 1 + len(better)
+        if row.label != "concat-logreg":
+            assert row.gap is not None
+            assert row.gap.mean == pytest.approx(mean - reference, abs=1e-12)
+    assert [row.rank for row in rows] == sorted(row.rank for row in rows if row.rank is not None)
+
+
+def test_a_lower_log_loss_is_ahead() -> None:
+    losses = {"dm-gcn": 0.1, "concat-logreg": 0.3}
+    records = [
+        record(label, i, 0.9, sizes=(90, 10), log_loss=loss + SPREAD[i] * (label == "dm-gcn"))
+        for label, loss in losses.items()
+        for i in range(5)
+    ]
+    (setting,) = settings(Snapshot(suite={}, records=records))
+    (found,) = verdicts(setting, leaderboard(setting, "last", MEASURES["log-loss"]))
+    assert found.difference.verdict == "ahead"
+    assert found.difference.wins == 5
+    assert found.sentence.startswith(
+        "dm-gcn beats concat-logreg on mfeat, by log-loss: −0.200 nat, 95 % interval −0.2"
+    )
+
+
+def test_a_figure_that_records_lack_ranks_nobody() -> None:
+    records = [record("a", 0, 0.9), record("b", 0, 0.8, macro_f1=0.7)]
+    (setting,) = settings(Snapshot(suite={}, records=records))
+    rows = leaderboard(setting, "last", MEASURES["macro-f1"])
+    assert [(r.label, r.rank) for r in rows] == [("b", 1), ("a", None)]
 
 
 def test_ranks_follow_the_mean_and_never_the_oracle(snapshot: Snapshot) -> None:
