@@ -38,5 +38,6 @@ BOUNDS = (
     ("convert .npz, float32", "sizes", 1.3, "of the file's 500 MB at the peak"),
     ("load .npz, float32", "sizes", 1.3, "of the file's 500 MB at the peak"),
     ("data show .npz, float32", "seconds", 3.0, "s"),
+    ("graph of one view from the cache", "verifying", 0.05, "of building it, for comparing the sums"),
     ("search of 12 trials", "share", 0.05, "of the time beside its fits"),
 )

@@ -7,12 +7,24 @@ from pathlib import Path
 from statistics import fmean
 
 from mvgraph.audit.findings import VARIANTS, Findings
+from mvgraph.audit.run import SCORES
 from mvgraph.audit.tables import tables
-from mvgraph.data.atomic import atomic_path
+from mvgraph.data.atomic import atomic_path, check_folder
 from mvgraph.report.figures.base import canvas, render
 from mvgraph.report.markdown import escape, table
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+
+def check_out(folder: str | Path, overwrite: bool = False) -> None:
+    """Refuse a folder in which an audit would replace files that are none.
+
+    Raises:
+        UserError: naming a file that is there already.
+    """
+    # Every audit keeps its scores beside its figures, an interrupted one too.
+    is_ours = (Path(folder) / SCORES).is_file()
+    check_folder(folder, ("audit.md", "audit.json", "audit.png"), is_ours, overwrite)
 
 
 def write(found: Findings, folder: str | Path) -> Path:

@@ -25,6 +25,8 @@ from mvgraph.training import TrainingOptions, fit
 
 METHODS = ("dm-gcn",)
 BASELINES = ("concat-logreg", "late-fusion")
+#: Where the scores of an audit are kept as they come.
+SCORES = "audit-scores.json"
 Progress = Callable[[int, int], None]
 
 
@@ -163,7 +165,7 @@ class _Kept:
     """Scores in a JSON file, each under what it depends on; nothing without a folder."""
 
     def __init__(self, folder: Path | None, about: Sequence[Any]) -> None:
-        self._path = None if folder is None else folder / "audit-scores.json"
+        self._path = None if folder is None else folder / SCORES
         self._about = json.dumps(about, sort_keys=True)
         self._found: dict[str, Any] = {}
         if self._path is not None and self._path.is_file():

@@ -16,7 +16,7 @@ class Estimate:
     """The outlook of a run.
 
     Args:
-        cells: cells of the plan; cached: those already done; to_run: those this run would compute;
+        cells: cells of the plan; cached: those already done that stay; to_run: those this run would compute;
             held_back: those that failed or are skipped and would not be tried again.
         seconds: estimated time of the cells to run whose method and data set have been run before.
         unknown: cells to run without such a history, not in `seconds`.
@@ -62,7 +62,8 @@ def make_estimate(
             float(seconds.get("cell") or seconds["total"])
         )
     known = [history[_key(cell.method, cell.fingerprint, cell.tune)] for cell in to_run]
-    cached = sum(statuses.get(cell.id) == "done" for cell in cells)
+    chosen = {cell.id for cell in to_run}
+    cached = sum(statuses.get(cell.id) == "done" and cell.id not in chosen for cell in cells)
     return Estimate(
         cells=len(cells),
         cached=cached,

@@ -17,13 +17,17 @@ from numpy.typing import NDArray
 from mvgraph.bench.canonical import digest
 from mvgraph.bench.cell import Arrays, now
 from mvgraph.bench.plan import Cell
-from mvgraph.bench.schema import FAILURES, STATUSES, TABLES, VERSION, pack, unpack
+from mvgraph.bench.schema import FAILURES, STATUSES, TABLES, VERSION, is_whole, pack, unpack
 from mvgraph.bench.suite import Suite
 from mvgraph.bench.tabular import flat_row
 from mvgraph.errors import UserError
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+
+class DamagedBlob(UserError):
+    """Stored arrays are not the bytes that were written; metrics and the rest of the record do not depend on them."""
 
 
 class Ledger:
@@ -136,6 +140,39 @@ class Ledger:
             "status = 'running', started = ?, finished = NULL, attempts = attempts + 1",
             (now(),),
         )
+
+    def release_damaged(self) -> list[str]:
+        """Take back cells of the plan whose stored arrays are damaged, so that they run again.
+
+        Returns:
+            Labels with data set, one a cell.
+        """
+        broken = self._broken()
+        if not broken:
+            return []
+        marks = ",".join("?" * len(broken))
+        names = tuple(broken)
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT DISTINCT c.id, c.spec FROM cells c"
+                " LEFT JOIN probabilities p ON p.cell = c.id"
+                " LEFT JOIN labels l ON l.fingerprint = json_extract(c.spec, '$.fingerprint')"
+                "  AND l.split = json_extract(c.spec, '$.split.hash')"
+                " WHERE c.status = 'done' AND c.position IS NOT NULL"
+                f" AND (p.blob IN ({marks}) OR l.rows IN ({marks}) OR l.labels IN ({marks})) ORDER BY c.position",
+                names * 3,
+            ).fetchall()
+            for identity, _ in rows:
+                db.execute("DELETE FROM probabilities WHERE cell = ?", (identity,))
+                db.execute(
+                    "UPDATE cells SET status = 'planned', started = NULL, record = NULL WHERE id = ?",
+                    (identity,),
+                )
+            db.execute(f"DELETE FROM labels WHERE rows IN ({marks}) OR labels IN ({marks})", names * 2)
+            # The last one who needs a damaged blob is an earlier plan's cell: its arrays stay missing.
+            db.execute(f"DELETE FROM probabilities WHERE blob IN ({marks})", names)
+            db.execute(f"DELETE FROM blobs WHERE hash IN ({marks})", names)
+        return [f"{spec['label']} on {spec['dataset']}" for spec in (json.loads(text) for _, text in rows)]
 
     def release(self, cell_id: str) -> None:
         """Note that a running cell was taken back before it ended; it is planned again."""
@@ -250,9 +287,12 @@ class Ledger:
         """Probabilities `validation` and `test` (n, C) float32 with their `validation_rows`, `test_rows`.
 
         None when the cell is not done or has no such selection.
+
+        Raises:
+            DamagedBlob: they are not what was stored; so for `labels`.
         """
         rows = self._db.execute(
-            "SELECT p.part, p.classes, b.data FROM probabilities p JOIN blobs b ON b.hash = p.blob"
+            "SELECT p.part, p.classes, b.hash, b.data FROM probabilities p JOIN blobs b ON b.hash = p.blob"
             " WHERE p.cell = ? AND p.selection = ?",
             (cell_id, selection),
         ).fetchall()
@@ -260,8 +300,8 @@ class Ledger:
             return None
         known = self.labels(cell_id)
         found: dict[str, NDArray[Any]] = {}
-        for part, classes, data in rows:
-            found[part] = unpack(data, "<f4", classes)
+        for part, classes, name, data in rows:
+            found[part] = self._array(cell_id, name, data, "<f4", classes)
             found[f"{part}_rows"] = known[f"{part}_rows"]
         return found
 
@@ -269,15 +309,25 @@ class Ledger:
         """Labels `validation` and `test` (n,) int64 with their row numbers; empty for an unknown split."""
         fingerprint, split = self._where(cell_id)
         rows = self._db.execute(
-            "SELECT l.part, r.data, b.data FROM labels l JOIN blobs r ON r.hash = l.rows"
+            "SELECT l.part, r.hash, r.data, b.hash, b.data FROM labels l JOIN blobs r ON r.hash = l.rows"
             " JOIN blobs b ON b.hash = l.labels WHERE l.fingerprint = ? AND l.split = ?",
             (fingerprint, split),
         )
         found: dict[str, NDArray[np.int64]] = {}
-        for part, numbers, labels in rows:
-            found[part] = unpack(labels, "<i8")
-            found[f"{part}_rows"] = unpack(numbers, "<i8")
+        for part, name_of_rows, numbers, name_of_labels, labels in rows:
+            found[part] = self._array(cell_id, name_of_labels, labels, "<i8")
+            found[f"{part}_rows"] = self._array(cell_id, name_of_rows, numbers, "<i8")
         return found
+
+    def _array(
+        self, cell_id: str, name: str, data: bytes, dtype: str, columns: int | None = None
+    ) -> NDArray[Any]:
+        if not is_whole(name, data):
+            raise DamagedBlob(
+                f"{self.path}: the stored arrays of cell {cell_id[:12]} are damaged; run the suite again, which makes "
+                "them anew."
+            )
+        return unpack(data, dtype, columns)
 
     def classes(self, cell_id: str) -> tuple[str, ...]:
         """Names of the C classes a cell predicts; empty for an unknown split."""
@@ -292,6 +342,18 @@ class Ledger:
             raise KeyError(f"Cell {cell_id} was never planned.")
         spec = json.loads(row[0])
         return str(spec["fingerprint"]), str(spec["split"]["hash"])
+
+    def is_whole(self) -> bool:
+        """Whether all stored arrays are what was written."""
+        return not self._broken()
+
+    def _broken(self) -> set[str]:
+        """Hashes of the damaged blobs."""
+        return {
+            name
+            for name, data in self._db.execute("SELECT hash, data FROM blobs")
+            if not is_whole(name, data)
+        }
 
     def frame(self) -> pd.DataFrame:
         """One flat row per cell of the plan, whatever its status; see `mvgraph.bench.tabular`."""

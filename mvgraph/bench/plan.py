@@ -1,9 +1,11 @@
 """Suite -> cells. A cell's id is the SHA-256 of what it computes, free of order, labels and file names.
 
 In the id: fingerprint, names and contents of the views, method, options, control, training, graph and scaling
-settings (with every default written out), the rows of the split, and the seed. Settings that a method does not
-use (a graph for logistic regression) are left out. Not in the id, but kept in the record: data set name and
-path, label, how the split was drawn, selection rule, limits, code version and environment.
+settings (with every default written out), the rows of the split, the seed, and the code: the numerics version of
+mvgraph, and for a method or control from elsewhere its package and version, or the hash of its sources (see
+`mvgraph.code_identity`). Settings that a method does not use (a graph for logistic regression) are left out. Not in
+the id, but kept in the record: data set name and path, label, how the split was drawn, selection rule, limits, commit
+and environment. The code of a data set needs no place: what it made is in the fingerprint, and its splits by rows.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from typing import Any
 
 from mvgraph.bench.canonical import digest, plain
 from mvgraph.bench.material import Material
+from mvgraph.bench.preflight import Problems, checks_of
 from mvgraph.bench.protocol import protocol_card
 from mvgraph.bench.resolve import ResolvedMethod, resolve_entry
 from mvgraph.bench.suite import MethodEntry, SplitSpec, Suite, find_source
 from mvgraph.errors import UserError
+from mvgraph.numerics import NUMERICS
 
 #: Raised when the meaning of a cell changes, so that old results no longer answer for it.
 ID_VERSION = 1
@@ -44,6 +48,8 @@ class Cell:
         skip: why this cell cannot run at all, or None.
         tune: the search before the fit, None without one; options, training, graph and scaling are then where
             it starts.
+        code: identity of the code of the method and of the control, where it is not mvgraph's own.
+        numerics: the numerics version of mvgraph.
     """
 
     id: str
@@ -64,6 +70,8 @@ class Cell:
     limits: dict[str, Any] = field(default_factory=dict)
     skip: str | None = None
     tune: dict[str, Any] | None = None
+    code: dict[str, Any] = field(default_factory=dict)
+    numerics: int = NUMERICS
 
     def to_json(self) -> dict[str, Any]:
         """The `cell` entry of a record: all but the source, which may be a path of this machine."""
@@ -87,13 +95,18 @@ def cell_id(
     split_hash: str,
     seed: int,
     tune: Mapping[str, Any] | None = None,
+    code: Mapping[str, Any] | None = None,
+    numerics: int = NUMERICS,
 ) -> str:
     """The id of a cell; equal content gives equal ids whatever the order of keys."""
-    # Left out where there is no search, so that cells have the ids they had before searches existed.
+    # Left out where there is nothing to say, so that cells have the ids they had before these existed.
     search = {} if tune is None else {"tune": tune}
+    source = {what: identity["identity"] for what, identity in (code or {}).items()}
     return digest(
         {
             **search,
+            **({"code": source} if source else {}),
+            **({"numerics": numerics} if numerics > 1 else {}),
             "version": ID_VERSION,
             "fingerprint": fingerprint,
             "views": view_hashes,
@@ -119,11 +132,13 @@ def make_plan(suite: Suite, base: Path | None = None, material: Material | None 
         base: folder relative paths of data sets may start from.
         material: where loaded data is kept for the run that follows.
     Raises:
-        UserError: an unknown name, option or view; two labels for one cell; one label for two settings.
+        UserError: an unknown name, option or view; two labels for one cell; one label for two settings; or what
+            would end every cell of a method (see `preflight`), one sentence for each such mistake of the suite.
     """
     material = material or Material()
-    methods = [(entry, resolve_entry(entry, suite)) for entry in suite.methods]
+    methods = _resolved(suite)
     _check_labels(methods)
+    problems = Problems()
     cells: dict[str, Cell] = {}
     seen: dict[str, str] = {}
     for text in suite.datasets:
@@ -137,6 +152,12 @@ def make_plan(suite: Suite, base: Path | None = None, material: Material | None 
             raise UserError(f"Data sets '{known}' and '{text}' hold the same content; keep one of them.")
         for spec in suite.splits:
             splits = material.splits(source, suite.views, spec.scheme, spec.arguments())
+            if spec is suite.splits[0]:
+                for _, method in methods:
+                    if method.unfit_for(data) is None:
+                        problems.collect(name, method.label, checks_of(method, data, splits[0]))
+            if problems.any_of(name):
+                continue  # on to the next data set, so that all that is wrong is told at once
             for index, split in enumerate(splits):
                 described = _describe_split(spec, split, index)
                 for position in range(max(len(_seeds(entry, suite)) for entry, _ in methods)):
@@ -154,6 +175,7 @@ def make_plan(suite: Suite, base: Path | None = None, material: Material | None 
                             split_hash=described["hash"],
                             seed=seeds[position],
                             tune=method.tune,
+                            code=method.code,
                             **settings,
                         )
                         if identity in cells:
@@ -175,11 +197,30 @@ def make_plan(suite: Suite, base: Path | None = None, material: Material | None 
                             limits=suite.limits.model_dump(),
                             skip=method.unfit_for(data),
                             tune=None if method.tune is None else dict(method.tune),
+                            code=dict(method.code),
                             **settings,
                         )
                         card = protocol_card(cell, data, split, method.tags, suite.selection)
                         cells[identity] = replace(cell, protocol=card)
+    problems.refuse()
     return list(cells.values())
+
+
+def _resolved(suite: Suite) -> list[tuple[MethodEntry, ResolvedMethod]]:
+    """The suite's entries as methods.
+
+    Raises:
+        UserError: what is wrong with any of them, a sentence each.
+    """
+    found, wrong = [], []
+    for entry in suite.methods:
+        try:
+            found.append((entry, resolve_entry(entry, suite)))
+        except UserError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise UserError(" ".join(dict.fromkeys(wrong)))
+    return found
 
 
 def _seeds(entry: MethodEntry, suite: Suite) -> Sequence[int]:

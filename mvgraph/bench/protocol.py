@@ -30,6 +30,10 @@ def protocol_card(
     return {
         **search,
         **present,
+        "code": {
+            "numerics": cell.numerics,
+            **{what: identity["identity"] for what, identity in cell.code.items()},
+        },
         "split": {
             "scheme": cell.split["scheme"],
             "parameters": cell.split["parameters"],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mvgraph import registry
 from mvgraph.bench.canonical import plain
 from mvgraph.bench.suite import MethodEntry, ScalingSpec, Suite, parse_part
+from mvgraph.code_identity import code_identity
 from mvgraph.errors import UserError
 from mvgraph.fusion.base import EstimatorMethod
 from mvgraph.graph import GraphSettings
@@ -36,6 +37,7 @@ class ResolvedMethod:
         scaling: kind and scope.
         tune: trials, inner, objective, seed and selection of the search in every cell, and the names it leaves
             `fixed`; None without one.
+        code: identity of the code of the `method` and of the `control`, where it is not mvgraph's own.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ResolvedMethod:
     graph: Mapping[str, Any] | None
     scaling: Mapping[str, Any]
     tune: Mapping[str, Any] | None = None
+    code: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def tags(self) -> Tags:
@@ -102,7 +105,14 @@ def resolve_entry(entry: MethodEntry, suite: Suite) -> ResolvedMethod:
         graph=fill_graph({**suite.graph, **entry.graph}, where) if uses_graph else None,
         scaling=fill_scaling({**suite.scaling.model_dump(), **entry.scaling}, where),
         tune=_tune_of(entry, suite, spec.options),
+        code=_code_of(spec.cls, spec.control),
     )
+
+
+def _code_of(cls: Any, control: str | None) -> dict[str, Any]:
+    parts = {"method": cls, **({} if control is None else {"control": registry.controls.get(control)})}
+    found = {what: code_identity(thing) for what, thing in parts.items()}
+    return {what: identity.to_json() for what, identity in found.items() if identity is not None}
 
 
 def _tune_of(entry: MethodEntry, suite: Suite, named: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -7,16 +7,18 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mvgraph.bench.choice import check_choice, chosen_cells
 from mvgraph.bench.estimate import Estimate, duration, make_estimate
 from mvgraph.bench.executor import Executor, Outcome, SerialExecutor
 from mvgraph.bench.ledger import Ledger
 from mvgraph.bench.material import Material
 from mvgraph.bench.plan import Cell, make_plan
 from mvgraph.bench.progress import Progress, make_progress
-from mvgraph.bench.schema import FAILURES
+from mvgraph.bench.stale import stale_line
 from mvgraph.bench.suite import Suite, as_suite
 from mvgraph.errors import UserError
 from mvgraph.graph.cache import shared_folder
@@ -37,6 +39,7 @@ class RunSummary:
         seconds: wall time of the call.
         estimate: the outlook before anything ran.
         dry_run: nothing was run or written.
+        stale: one line about results that no longer answer because the code they came from changed, or None.
         notes: sentences worth telling, e.g. why there is no MLflow mirror.
     """
 
@@ -51,6 +54,7 @@ class RunSummary:
     seconds: float
     estimate: Estimate
     dry_run: bool = False
+    stale: str | None = None
     notes: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
@@ -72,6 +76,8 @@ def run_suite(
     limit: int | None = None,
     dry_run: bool = False,
     retry: Collection[str] = (),
+    rerun: Collection[str] = (),
+    only: Collection[str] = (),
     progress: str | Progress = "auto",
     mirror: bool = True,
     executor: Executor | None = None,
@@ -88,6 +94,9 @@ def run_suite(
         limit: run at most this many cells now.
         dry_run: only count, and estimate the time; nothing is written.
         retry: statuses to try again: failed, timeout, oom.
+        rerun: labels, methods or data sets whose cells run again although they are done; an earlier result stays
+            until the new one is there.
+        only: labels, methods or data sets that this call is about; other cells stay as they are.
         progress: "auto", "bar", "plain", "none", or an object of one's own.
         mirror: mirror the ledger into MLflow afterwards.
         executor: where cells run, by default one after the other in this process.
@@ -99,32 +108,37 @@ def run_suite(
     """
     begun = time.perf_counter()
     checked, base = as_suite(suite)
-    _check_arguments(limit, retry)
     folder = Path(out) if out is not None else Path("runs") / checked.name
     material = Material(graphs=None if dry_run else shared_folder())
     cells = make_plan(checked, base, material)
+    check_choice(cells, limit, retry, rerun, only)
+    choose = partial(chosen_cells, cells, limit=limit, retry=retry, rerun=rerun, only=only)
     if dry_run:
         statuses, records = _look(folder)
-        chosen = _to_run(cells, statuses, retry, limit)
-        estimate = make_estimate(cells, chosen, statuses, records)
-        missing = len(cells) - estimate.cached
-        return RunSummary(
-            folder, checked.name, len(cells), estimate.cached, 0, 0, 0, missing, _since(begun), estimate, True
-        )
+        estimate = make_estimate(cells, choose(statuses), statuses, records)
+        missing = sum(statuses.get(cell.id) != "done" for cell in cells)
+        stale = stale_line(cells, statuses, records)
+        counts = (len(cells), estimate.cached, 0, 0, 0, missing)
+        return RunSummary(folder, checked.name, *counts, _since(begun), estimate, True, stale)
     with _only_driver(folder), Ledger(folder / "ledger.sqlite", create=True) as ledger:
         ledger.plan(cells, checked)
+        damaged = ledger.release_damaged()
         statuses = ledger.statuses()
-        chosen = _to_run(cells, statuses, retry, limit)
-        estimate = make_estimate(cells, chosen, statuses, ledger.records(everything=True))
+        chosen = choose(statuses)
+        records = ledger.records(everything=True)
+        estimate = make_estimate(cells, chosen, statuses, records)
+        stale = stale_line(cells, statuses, records)
         shown = make_progress(progress)
+        kept: list[str] = []
         try:
             if chosen:
-                shown.begin(len(chosen), f"{checked.name}: {estimate.sentence()}")
-            outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown)
+                told = f"{checked.name}: {estimate.sentence()}"
+                shown.begin(len(chosen), told if stale is None else f"{told} {stale}")
+            outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown, kept)
         finally:
             shown.close()
         done = ledger.counts()["done"]
-    notes = _mirror(folder) if mirror else []
+    notes = [*_told(damaged), *kept, *(_mirror(folder) if mirror else [])]
     succeeded = outcomes.count("done")
     return RunSummary(
         folder=folder,
@@ -137,25 +151,9 @@ def run_suite(
         missing=len(cells) - done,
         seconds=_since(begun),
         estimate=estimate,
+        stale=stale,
         notes=notes,
     )
-
-
-def _check_arguments(limit: int | None, retry: Collection[str]) -> None:
-    if limit is not None and limit < 0:
-        raise UserError(f"limit is {limit}: give 0 or more cells.")
-    for status in [retry] if isinstance(retry, str) else retry:
-        if status not in FAILURES or status == "skipped" or isinstance(retry, str):
-            raise UserError(f"retry is '{status}': give a list of failed, timeout and oom.")
-
-
-def _to_run(
-    cells: Sequence[Cell], statuses: Mapping[str, str], retry: Collection[str], limit: int | None
-) -> list[Cell]:
-    """Cells never tried, broken off, or asked for again; in the order of the plan."""
-    wanted = {"planned", "running", *retry}
-    chosen = [cell for cell in cells if cell.skip is None and statuses.get(cell.id, "planned") in wanted]
-    return chosen if limit is None else chosen[:limit]
 
 
 def _look(folder: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
@@ -166,19 +164,33 @@ def _look(folder: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
         return ledger.statuses(everything=True), ledger.records(everything=True)
 
 
-def _drive(cells: Sequence[Cell], ledger: Ledger, executor: Executor, shown: Progress) -> list[str]:
-    """Feed the executor, write down every ending, and return the statuses in the order the cells ended."""
+def _drive(
+    cells: Sequence[Cell], ledger: Ledger, executor: Executor, shown: Progress, kept: list[str]
+) -> list[str]:
+    """Feed the executor, write down every ending, and return the statuses in the order the cells ended.
+
+    `kept` receives a sentence about each cell that was done before and now ended otherwise.
+    """
     waiting, flying, ended = deque(cells), dict[str, float](), list[str]()
     try:
         while waiting or flying:
             while waiting and len(flying) < executor.slots:
                 cell = waiting.popleft()
-                ledger.start(cell.id)
+                # A result that is there stays until the new one is.
+                if ledger.status(cell.id) != "done":
+                    ledger.start(cell.id)
                 flying[cell.id] = time.perf_counter()
                 executor.submit(cell)
                 shown.started(cell)
             outcome = executor.wait()
-            _keep(outcome, ledger)
+            if outcome.status == "done" or ledger.status(outcome.cell.id) != "done":
+                _keep(outcome, ledger)
+            else:
+                kept.append(
+                    f"The earlier result of {outcome.cell.label} on {outcome.cell.dataset}, split "
+                    f"{outcome.cell.split['index']}, stays: run again it ended as {outcome.status} "
+                    f"({(outcome.reason or 'no reason').rstrip('.')})."
+                )
             shown.ended(outcome, _since(flying.pop(outcome.cell.id)))
             ended.append(outcome.status)
     finally:
@@ -195,6 +207,16 @@ def _keep(outcome: Outcome, ledger: Ledger) -> None:
         ledger.finish(outcome.cell.id, outcome.record, outcome.arrays)
     else:
         ledger.fail(outcome.cell.id, outcome.status, outcome.traceback, outcome.reason)
+
+
+def _told(damaged: Sequence[str]) -> list[str]:
+    """One line about cells that ran again because their stored arrays were damaged."""
+    if not damaged:
+        return []
+    whose = ", ".join(dict.fromkeys(damaged))
+    return [
+        f"Stored arrays of {len(damaged)} cells were damaged, so that these cells had to run again: {whose}."
+    ]
 
 
 def _mirror(folder: Path) -> list[str]:

@@ -67,6 +67,11 @@ def pack(array: NDArray[Any], dtype: str) -> tuple[str, bytes]:
     return hashlib.sha256(data).hexdigest(), data
 
 
+def is_whole(name: str, data: bytes) -> bool:
+    """Whether packed bytes are those that were stored under this hash."""
+    return hashlib.sha256(data).hexdigest() == name
+
+
 def unpack(data: bytes, dtype: str, columns: int | None = None) -> NDArray[Any]:
     """The array that `pack` wrote, as a matrix of `columns` columns or as a vector."""
     values = np.frombuffer(zlib.decompress(data), dtype=dtype)

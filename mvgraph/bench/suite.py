@@ -8,7 +8,7 @@ methods:                           # texts, or mappings
   - concat-logreg
   - {method: dm-gcn, label: dm-gcn-k20, graph: {k: 20}, training: {epochs: 200}, seeds: [0, 1]}
 splits: {scheme: label-rate, rate: 0.1, validation: 0.2, n: 5, seed: 0}    # or a list of such
-seeds: [0]                         # initialisation seeds
+seeds: [0]                         # initialisation seeds, a list: [0, 1, 2] for three
 scaling: {kind: zscore, scope: all}
 graph: {k: 10, kernel: exp, symmetrise: max}
 training: {}                       # fields of TrainingOptions
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mvgraph import registry
 from mvgraph.errors import UserError
@@ -43,6 +43,40 @@ class _Frozen(BaseModel):
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | Mapping | int | BaseModel) else value
+
+
+def _seed_list(value: Any) -> Any:
+    """Seeds are listed: a bare number could mean that seed, or so many seeds."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        many = ", ".join(map(str, range(value))) if 1 < value <= 5 else f"0, 1, ..., {value - 1}"
+        so_many = f", or [{many}] for {value} seeds" if value > 1 else ""
+        raise ValueError(f"say [{value}] for seed number {value}{so_many}")
+    return value
+
+
+def _some_seed(value: tuple[int, ...]) -> tuple[int, ...]:
+    if not value:
+        raise ValueError("give at least one seed, such as [0]")
+    return value
+
+
+def _distinct(what: str) -> AfterValidator:
+    """No entry stands in the list twice."""
+
+    def check(values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        for position, value in enumerate(values or ()):
+            if value in (values or ())[:position]:
+                raise ValueError(f"{what} {_written(value)} stands there twice; keep one")
+        return values
+
+    return AfterValidator(check)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        given = value.model_dump(mode="json", exclude_unset=True)
+        return f"'{given['method']}'" if set(given) == {"method"} else str(given)
+    return f"'{value}'" if isinstance(value, str) else str(value)
 
 
 def _as_method(value: Any) -> Any:
@@ -126,6 +160,9 @@ def _as_tune(value: Any) -> Any:
 
 
 _Tune = Annotated[TuneSpec | None, BeforeValidator(_as_tune)]
+_Seeds = Annotated[
+    tuple[int, ...], AfterValidator(_some_seed), _distinct("seed"), BeforeValidator(_seed_list)
+]
 
 
 class MethodEntry(_Frozen):
@@ -147,7 +184,7 @@ class MethodEntry(_Frozen):
     training: dict[str, Any] = Field(default_factory=dict)
     graph: dict[str, Any] = Field(default_factory=dict)
     scaling: dict[str, Any] = Field(default_factory=dict)
-    seeds: Annotated[tuple[int, ...], BeforeValidator(_as_list)] | None = None
+    seeds: _Seeds | None = None
     tune: _Tune = None
 
     @property
@@ -161,15 +198,19 @@ class Suite(_Frozen):
 
     name: str = Field(pattern=_NAME)
     title: str | None = None
-    datasets: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field(min_length=1)
-    views: tuple[str, ...] | None = Field(default=None, min_length=1)
+    datasets: Annotated[tuple[str, ...], _distinct("data set"), BeforeValidator(_as_list)] = Field(
+        min_length=1
+    )
+    views: Annotated[tuple[str, ...], _distinct("view")] | None = Field(default=None, min_length=1)
     methods: Annotated[
-        tuple[Annotated[MethodEntry, BeforeValidator(_as_method)], ...], BeforeValidator(_as_list)
+        tuple[Annotated[MethodEntry, BeforeValidator(_as_method)], ...],
+        _distinct("method"),
+        BeforeValidator(_as_list),
     ] = Field(min_length=1)
-    splits: Annotated[tuple[SplitSpec, ...], BeforeValidator(_as_list)] = Field(
+    splits: Annotated[tuple[SplitSpec, ...], _distinct("split"), BeforeValidator(_as_list)] = Field(
         default=_DEFAULT_SPLITS, min_length=1
     )
-    seeds: Annotated[tuple[int, ...], BeforeValidator(_as_list)] = Field(default=(0,), min_length=1)
+    seeds: _Seeds = (0,)
     scaling: ScalingSpec = ScalingSpec()
     graph: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
@@ -288,23 +329,25 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 
 def _sentence(error: ValidationError, where: str, root: type[BaseModel]) -> str:
-    """The first problem as one sentence, with the number of further ones."""
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        model = _MODELS.get(str(first["loc"][0]), root) if len(first["loc"]) > 1 else root
-        known = list(model.model_fields)
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}."
-        text = f"unknown key '{key}'; {hint}"
-    elif first["type"] == "missing":
-        text = f"key '{key}' is missing."
-    else:
-        given = "empty" if first["input"] in ((), [], {}) else repr(first["input"])
-        given = given if len(given) <= 60 else given[:57] + "..."
-        text = f"key '{key}' is {given}: {first['msg'][0].lower()}{first['msg'][1:]}."
-    more = len(problems) - 1
-    if more:
-        text = f"{text[:-1]} ({more} more problem{'s' * (more > 1)}){text[-1]}"
-    return f"{where}: {text}"
+    """Every problem as a sentence, unknown keys first: they often explain what else is missing."""
+    problems = sorted(error.errors(include_url=False), key=lambda p: p["type"] != "extra_forbidden")
+    explained: set[str] = set()
+    sentences = []
+    for problem in problems:
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            model = _MODELS.get(str(problem["loc"][0]), root) if len(problem["loc"]) > 1 else root
+            known = list(model.model_fields)
+            near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}."
+            explained.update(near)
+            sentences.append(f"unknown key '{key}'; {hint}")
+        elif problem["type"] == "missing":
+            if key not in explained:
+                sentences.append(f"key '{key}' is missing.")
+        else:
+            given = "empty" if problem["input"] in ((), [], {}) else repr(problem["input"])
+            given = given if len(given) <= 60 else given[:57] + "..."
+            text = problem["msg"].removeprefix("Value error, ")
+            sentences.append(f"key '{key}' is {given}: {text[0].lower()}{text[1:]}.")
+    return f"{where}: {' '.join(dict.fromkeys(sentences))}"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mvgraph.cli.application import app, examples
-from mvgraph.cli.output import facts, heading, short, table
+from mvgraph.cli.output import Force, facts, heading, short, table
 
 
 @app.command(
@@ -48,6 +48,7 @@ def audit(
         Path | None,
         typer.Option("--out", help="Folder for audit.md, .json and .png; audits/<name> by default."),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Measure what the neighbours of test rows are, and what methods score without siblings among them.
 
@@ -55,18 +56,22 @@ def audit(
     """
     from mvgraph.audit import audit as run
     from mvgraph.audit import write
+    from mvgraph.audit.output import check_out
     from mvgraph.audit.tables import tables
     from mvgraph.cli.progress import bar
     from mvgraph.data import load, make_splits, scale_views
     from mvgraph.graph import build_graph
     from mvgraph.graph.edits import finest_group
 
+    if out is not None:
+        check_out(out, force)
     data = load(source)
+    folder = Path("audits") / data.name if out is None else out
+    check_out(folder, force)
     kind = finest_group(data.groups) if group is None else group
     scheme = split or ("official" if data.official_splits else "label-rate")
     chosen = make_splits(data, scheme, **({"group": kind} if scheme == "group" else {}))[0]
     scaled = scale_views(data, scaling, "all")
-    folder = Path("audits") / data.name if out is None else out
     folder.mkdir(parents=True, exist_ok=True)
     with bar("fits") as progress:
         found = run(

@@ -8,7 +8,7 @@ import typer
 
 from mvgraph.cli import import_options as given
 from mvgraph.cli.application import app, examples, new_group
-from mvgraph.cli.output import facts, heading, table
+from mvgraph.cli.output import facts, heading, observed_share, percent, table
 from mvgraph.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,20 +65,24 @@ def show(
     id_column: given.IdColumn = None,
     group_columns: given.GroupColumns = None,
     split_column: given.SplitColumn = None,
+    observed: given.Observed = None,
+    nan_is_missing: given.NanIsMissing = False,
 ) -> None:
     """Show views, classes, groups, splits, fingerprint and card of a data set."""
     from mvgraph.data import load
 
     options = given.gathered(
-        labels,
-        no_labels,
-        views,
-        prefix,
-        transpose,
-        transpose_view,
-        id_column,
-        group_columns,
-        split_column,
+        labels=labels,
+        no_labels=no_labels,
+        views=views,
+        prefix=prefix,
+        transpose=transpose,
+        transpose_view=transpose_view,
+        id_column=id_column,
+        group_columns=group_columns,
+        split_column=split_column,
+        observed=observed,
+        nan_is_missing=nan_is_missing,
     )
     loaded = load(source, options)
     labelled = int(loaded.class_counts.sum())
@@ -87,6 +91,7 @@ def show(
             ("name", loaded.name),
             ("title", loaded.card.title),
             ("samples", f"{loaded.n_samples}, of which {labelled} labelled"),
+            ("observed", observed_share(loaded)),
         ]
     )
     _show_tables(loaded)
@@ -102,10 +107,10 @@ def show(
 def _show_tables(loaded: MultiViewData) -> None:
     import numpy as np
 
-    share = loaded.observed.mean(axis=0)
+    share = loaded.observed.mean(axis=0).tolist()
     heading(f"{loaded.n_views} views")
     rows = [
-        (name, width, f"{100 * part:.1f}")
+        (name, width, percent(part))
         for (name, width), part in zip(loaded.view_dims.items(), share, strict=True)
     ]
     table(("View", "Features", "Observed (%)"), rows)

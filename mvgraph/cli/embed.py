@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mvgraph.cli.application import app, examples
-from mvgraph.cli.output import facts, heading, short
+from mvgraph.cli.output import Force, Name, facts, heading, observed_share, short
 
 _SHOWN = 20
 
@@ -44,6 +44,8 @@ def embed(
         str, typer.Option("--on-bad", help="skip files that cannot be read, or fail.")
     ] = "skip",
     workers: Annotated[int, typer.Option("--workers", min=1, metavar="N", help="Processes.")] = 1,
+    name: Name = None,
+    force: Force = False,
 ) -> None:
     """Embed the media files of a folder with pretrained encoders; classes are its sub-folders, or a table's.
 
@@ -67,6 +69,8 @@ def embed(
             on_bad,
             workers,
             progress,
+            name=name,
+            overwrite=force,
         )
     _tell("Left out", list(made.skipped.items()))
     _tell("No media", [(name, "") for name in made.ignored])
@@ -75,8 +79,10 @@ def embed(
     facts(
         [
             ("written", short(made.path)),
+            ("name", made.data.name),
             ("samples", f"{made.data.n_samples} segments, of which {labelled} labelled"),
             ("views", widths),
+            ("observed", observed_share(made.data)),
             ("classes", ", ".join(made.data.classes)),
             *(("note", note) for note in made.data.card.notes),
         ]

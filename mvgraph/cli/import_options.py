@@ -68,18 +68,34 @@ SplitColumn = Annotated[
         metavar="NAME",
     ),
 ]
+Observed = Annotated[
+    str | None,
+    typer.Option(
+        "--observed",
+        help="Which sample has which view: key of an array (samples x views), or a table with ids and one column a "
+        "view.",
+        metavar="FILE|KEY",
+    ),
+]
+NanIsMissing = Annotated[
+    bool,
+    typer.Option("--nan-is-missing", help="A row of NaN alone means that the sample lacks the view."),
+]
 
 
 def gathered(
-    labels: str | None,
-    no_labels: bool,
-    views: list[str] | None,
-    prefix: str | None,
-    transpose: bool | None,
-    transpose_view: list[str] | None,
-    id_column: str | None,
-    group_columns: list[str] | None,
-    split_column: str | None,
+    *,
+    labels: str | None = None,
+    no_labels: bool = False,
+    views: list[str] | None = None,
+    prefix: str | None = None,
+    transpose: bool | None = None,
+    transpose_view: list[str] | None = None,
+    id_column: str | None = None,
+    group_columns: list[str] | None = None,
+    split_column: str | None = None,
+    observed: str | None = None,
+    nan_is_missing: bool = False,
 ) -> ImportOptions:
     """The options of a command in one object.
 
@@ -101,6 +117,8 @@ def gathered(
         id_column=id_column,
         group_columns=tuple(group_columns or ()),
         split_column=split_column,
+        observed=observed,
+        nan_is_missing=nan_is_missing,
     )
 
 

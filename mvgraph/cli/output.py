@@ -7,8 +7,19 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from mvgraph.data import MultiViewData
+
+#: Options of every command that writes a file of the user's own choice.
+Force = Annotated[bool, typer.Option("--force", help="Replace the output if it is there already.")]
+Name = Annotated[
+    str | None,
+    typer.Option("--name", help="Name of the data set; by default that of the new file.", metavar="NAME"),
+]
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> None:
@@ -79,3 +90,22 @@ def short(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def observed_share(data: MultiViewData) -> str:
+    """Which share of the samples has each view, and how many have all of them."""
+    complete = int(data.observed.all(axis=1).sum())
+    if complete == data.n_samples:
+        return "every view of every sample"
+    shares = ", ".join(
+        f"{name} {percent(share)} %"
+        for name, share in zip(data.view_names, data.observed.mean(axis=0).tolist(), strict=True)
+    )
+    return f"{shares} of samples; {complete} of {data.n_samples} complete"
+
+
+def percent(share: float) -> str:
+    """A share in percent with one decimal; only the whole is written as 100.0, and only nothing as 0.0."""
+    if share in (0.0, 1.0):
+        return f"{100 * share:.1f}"
+    return f"{min(99.9, max(0.1, 100 * share)):.1f}"

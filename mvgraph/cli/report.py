@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mvgraph.cli.application import app, examples
-from mvgraph.cli.output import short
+from mvgraph.cli.output import Force, short
 from mvgraph.cli.ranking import RankBy
 
 
@@ -24,8 +24,13 @@ def report(
     run: Annotated[Path, typer.Argument(help="Run folder, as `mvgraph run` printed it.", metavar="RUN")],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write, by default RUN/report.")] = None,
     rank_by: RankBy = None,
+    force: Force = False,
 ) -> None:
     """Write HTML, Markdown, CSV and figures from a run's ledger, or the page of a search; finished or not."""
+    if out is not None:
+        from mvgraph.report.folder import check_report_folder
+
+        check_report_folder(out, force)
     if (run / "study.json").is_file():
         from mvgraph.report.study import write_study
         from mvgraph.tuning.record import read_record

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mvgraph.cli.application import app, examples, new_group
-from mvgraph.cli.output import short
+from mvgraph.cli.output import Force, short
 
 reproduce = new_group(
     "Published experiments, from raw data to their tables.",
@@ -85,11 +85,14 @@ def avsc(
     work: Annotated[
         Path | None, typer.Option("--work", help="Where stages are kept, by default runs/<name of OUT>.")
     ] = None,
+    force: Force = False,
 ) -> None:
     """Audio-visual scenes by graph fusion: Tables 1 to 3 and Figure 2; finished stages are not run again."""
+    from mvgraph.report.folder import check_report_folder
     from mvgraph.reproduce.avsc import reproduce_avsc
     from mvgraph.reproduce.settings import AvscSettings
 
+    check_report_folder(out, force)
     settings = AvscSettings(
         seeds=seeds,
         audit_seeds=audit_seeds,

@@ -57,6 +57,7 @@ def tune(
     ] = None,
     no_mirror: Annotated[bool, typer.Option("--no-mirror", help="Do not mirror into MLflow.")] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a best.yaml that was edited.")] = False,
 ) -> None:
     """Search the settings of a method and its graph on training and validation rows, or go on with a search."""
     from mvgraph.tuning import tune as run
@@ -75,6 +76,7 @@ def tune(
         settings=parse_settings(fixed or []),
         mirror=not no_mirror,
         report=not no_report,
+        overwrite=force,
     )
     typer.echo(summary.sentence())
     for note in summary.notes:

@@ -114,6 +114,13 @@ def check_finite(
             continue
         row, column = (int(i) for i in np.argwhere(bad)[0])
         row += start
+        alone = nan_rows(array, array.shape[0]) if array.shape[1] > 1 else bad[:0]
+        if alone.any() and alone[row]:
+            count = int(alone.sum())
+            raise UserError(
+                f"View {name!r} has {count} {'rows' if count > 1 else 'row'} of NaN alone, the first "
+                f"{row_place(row, ids)}; mark rows without this view as not observed."
+            )
         value = array[row, column]
         what = "NaN" if np.isnan(value) else "Inf"
         if original is not None and np.isfinite(float(original[row, column])):
@@ -122,6 +129,24 @@ def check_finite(
             f"View {name!r}, {row_place(row, ids)}, {_column_place(column, columns)}: the value is {what}; "
             "every value must be a finite number (mark rows without this view as not observed)."
         )
+
+
+def nan_rows(values: Any, n_samples: int) -> np.ndarray:
+    """Rows of a view that hold NaN alone; none where the view is not of numbers or not of N rows.
+
+    Shapes: values (N, d_v) -> (N,) bool.
+    """
+    result = np.zeros(n_samples, dtype=bool)
+    if getattr(values, "ndim", 0) != 2 or values.shape[0] != n_samples or values.shape[1] == 0:
+        return result
+    if isinstance(values, pd.DataFrame):
+        return np.asarray(values.isna().all(axis=1).to_numpy(), dtype=bool)
+    if getattr(values, "dtype", np.dtype(object)).kind != "f" or not isinstance(values, np.ndarray):
+        return result
+    # Few rows begin with NaN: only those are looked at as a whole.
+    rows = np.flatnonzero(np.isnan(values[:, 0]))
+    result[rows] = np.isnan(values[rows]).all(axis=1)
+    return result
 
 
 def _numeric_frame(name: str, frame: pd.DataFrame) -> np.ndarray:

@@ -13,6 +13,7 @@ from mvgraph.data.cache import cache_folder, locked
 from mvgraph.data.dataset import DataSet
 from mvgraph.data.h5mu import FORMAT, read_h5mu
 from mvgraph.data.h5mu_write import write_h5mu
+from mvgraph.data.integrity import is_damaged, is_intact, seal, set_aside
 from mvgraph.data.multiview import MultiViewData
 from mvgraph.data.source_archive import Archive
 from mvgraph.errors import UserError
@@ -53,16 +54,18 @@ class FetchedDataSet(DataSet, base=True):
                 data = cls._readable(path)
                 if data is None:
                     path.parent.mkdir(exist_ok=True)
+                    if is_damaged(path):
+                        set_aside(path, f"The converted file of data set '{cls.name}'")
                     write_h5mu(cls.convert(cls.archive.fetch()), path)
+                    seal(path)
                     data = read_h5mu(path)
         return data.with_card(cls.card())
 
     @classmethod
     def _readable(cls, path: Path) -> MultiViewData | None:
-        if not path.is_file():
+        if not is_intact(path):
             return None
         try:
             return read_h5mu(path)
         except UserError:
-            # Damaged in the cache: it is made again from the members.
             return None

@@ -20,6 +20,7 @@ from typing import IO
 
 from mvgraph.data.cache import cache_folder, locked
 from mvgraph.data.checksum import copy_checked, sha256_of
+from mvgraph.data.integrity import set_aside
 from mvgraph.data.progress import Report, shown
 from mvgraph.errors import UserError
 
@@ -81,9 +82,10 @@ class Archive:
         found = {member: folder / digest for member, digest in self.members.items()}
         with locked(cache_folder() / "locks" / f"{self.package}-{self.version}.lock"):
             folder.mkdir(exist_ok=True)
-            missing = [
-                m for m, path in found.items() if not path.is_file() or sha256_of(path) != self.members[m]
-            ]
+            for member, path in found.items():
+                if path.is_file() and sha256_of(path) != self.members[member]:
+                    set_aside(path, f"The cached file {member} of {self.requirement}")
+            missing = [member for member, path in found.items() if not path.is_file()]
             if missing:
                 archive = self._at_hand() or self._downloaded()
                 self._extract(archive, {member: found[member] for member in missing})

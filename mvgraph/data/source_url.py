@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mvgraph.data.cache import cache_folder, locked
+from mvgraph.data.checksum import sha256_of
+from mvgraph.data.integrity import set_aside
 from mvgraph.data.progress import shown
 from mvgraph.errors import UserError
 
@@ -60,6 +62,8 @@ class Url:
         folder = cache_folder() / "urls"
         with locked(cache_folder() / "locks" / f"{name}.lock"):
             folder.mkdir(exist_ok=True)
+            if (folder / name).is_file() and sha256_of(folder / name) != name:
+                set_aside(folder / name, f"The cached file of {self.address}")
             try:
                 path = pooch.retrieve(
                     self.address,

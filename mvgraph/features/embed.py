@@ -17,7 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from mvgraph.code_identity import code_identity
 from mvgraph.data import Card, MultiViewData, write_h5mu
+from mvgraph.data.atomic import check_target
+from mvgraph.data.convert import set_name
 from mvgraph.errors import UserError
 from mvgraph.features.audio_io import mono, read_sound
 from mvgraph.features.encoders.base import Encoder, find_encoder
@@ -57,7 +60,17 @@ class SegmentRows:
             "video": self.video,
             "segment_seconds": self.segment_seconds,
             "pictures_per_segment": self.pictures_per_segment,
+            **self._code(),
         }
+
+    def _code(self) -> dict[str, Any]:
+        """Identity of encoders of others: rows of an edited encoder are not those of the one before."""
+        named = {"audio": self.audio, "video": self.video}
+        found = {
+            view: code_identity(find_encoder(name, view)) for view, name in named.items() if name is not None
+        }
+        code = {view: identity.text for view, identity in found.items() if identity is not None}
+        return {"code": code} if code else {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": {}}  # workers load their own
@@ -136,6 +149,9 @@ def embed_folder(
     on_bad: str = "skip",
     workers: int = 1,
     progress: Progress | None = None,
+    *,
+    name: str | None = None,
+    overwrite: bool = False,
 ) -> Embedding:
     """Turn a folder of videos, sounds and pictures into an `.h5mu` file.
 
@@ -147,14 +163,16 @@ def embed_folder(
         audio, video: names of encoders (or `module:Class`); None leaves the view out.
         on_bad: "skip" lists files that cannot be read; "fail" stops at the first.
         progress: called with (files done, all files).
+        name: name of the data set; default: that of the new file, without its ending.
+        overwrite: whether a file that is there already is replaced.
 
     Raises:
-        UserError: nothing to embed, an unknown encoder, a bad table, a view that no file has, or a file
-            that cannot be read under "fail".
+        UserError: nothing to embed, an unknown encoder, a bad table, a view that no file has, a file that cannot
+            be read under "fail", or an `out` that is there already or cannot be written.
     """
     out = Path(out)
-    if not out.parent.is_dir():
-        raise UserError(f"{str(out)!r} cannot be written: there is no folder {str(out.parent)!r}.")
+    called = set_name(out, name)
+    check_target(out, overwrite)
     if not segment_seconds > 0 or not math.isfinite(segment_seconds):
         raise UserError(f"A segment must last more than zero seconds, not {segment_seconds}.")
     if pictures_per_segment < 1:
@@ -172,7 +190,7 @@ def embed_folder(
     rows = {
         clip.name: _rows(done.store, clip.name, chosen) for clip in clips if clip.name not in done.skipped
     }
-    data = _data(Path(folder), found, rows, chosen, segment_seconds)
+    data = _data(Path(folder), found, rows, chosen, segment_seconds, called)
     write_h5mu(data, out)
     for stale in out.parent.glob(f".{glob.escape(out.name)}.*.features"):
         shutil.rmtree(stale)  # only now: whatever failed before is resumed from it
@@ -199,6 +217,7 @@ def _data(
     rows: Mapping[str, Mapping[str, np.ndarray]],
     chosen: Mapping[str, str],
     segment_seconds: float,
+    called: str,
 ) -> MultiViewData:
     ids: list[str] = []
     files: list[str] = []
@@ -240,7 +259,7 @@ def _data(
         groups={"file": files},
         observed={view: np.array(masks[view]) for view in chosen},
         card=Card(
-            name=folder.resolve().name,
+            name=called,
             title=f"Segments of {segment_seconds:g} s of the media files in {folder.resolve().name}",
             source=f"own files, embedded by mvgraph ({encoders})",
             notes=tuple(notes),

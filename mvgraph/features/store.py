@@ -1,7 +1,9 @@
 """Features of clips on disk: one small file a clip while extraction runs, sharded HDF5 files afterwards.
 
 A part appears under its final name only when it is whole (`os.replace`), a shard likewise, and parts are
-removed after their shard stands: whenever the process is killed, what was finished is found again.
+removed after their shard stands: whenever the process is killed, what was finished is found again. Every array has
+HDF5's own checksum (Fletcher-32), which the library compares at each read; files that an extraction finds damaged are
+set aside, and their clips are extracted again.
 """
 
 from __future__ import annotations
@@ -17,9 +19,13 @@ import numpy as np
 
 from mvgraph.data.atomic import atomic_path
 from mvgraph.data.hdf5 import opened
+from mvgraph.data.integrity import set_aside
 from mvgraph.errors import UserError
 
 CLIPS_PER_SHARD = 64
+_MOST_CHUNK_BYTES = 1 << 30
+#: From this version on the headers have checksums too.
+_LIBVER = "v110"
 _SETTINGS = "settings.json"
 _SKIPPED = "skipped.json"
 
@@ -144,7 +150,7 @@ class FeatureStore:
 
     def _merge(self, shard: int, numbers: Sequence[int]) -> None:
         target = self._shard(shard)
-        with atomic_path(target) as temporary, h5py.File(temporary, "w") as out:
+        with atomic_path(target) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as out:
             if target.is_file():
                 with opened(target) as old:
                     for key in old:
@@ -160,6 +166,9 @@ class FeatureStore:
         """Remove what a kill left: temporary files, parts already in a shard, and damaged parts."""
         for path in [*self.folder.glob("*/.*.tmp"), *self.folder.glob(".*.tmp")]:
             path.unlink(missing_ok=True)
+        for path in [*(self.folder / "parts").glob("*.h5"), *(self.folder / "shards").glob("*.h5")]:
+            if not _is_readable(path):
+                set_aside(path, f"The file of features {path.parent.name}/{path.name}")
         for path in (self.folder / "parts").glob("*.h5"):
             number = int(path.stem)
             shard = self._shard(number // CLIPS_PER_SHARD)
@@ -174,12 +183,36 @@ class FeatureStore:
 
 def write_part(path: Path, name: str, arrays: Arrays) -> None:
     """Write the arrays of one clip, atomically."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=_LIBVER) as file:
         file.attrs["clip"] = name
         for key, array in arrays.items():
-            packed = array.dtype == np.uint8  # pictures shrink, floats hardly
-            options = {"compression": "gzip", "compression_opts": 1} if packed and array.size else {}
+            options: dict[str, Any] = {}
+            if array.size and array.ndim:  # filters need a chunk, and an empty array has none
+                options = {"fletcher32": True, "chunks": _chunk_of(array)}
+                if array.dtype == np.uint8:  # pictures shrink, floats hardly
+                    options |= {"compression": "gzip", "compression_opts": 1}
             file.create_dataset(key, data=array, **options)
+
+
+def _chunk_of(array: np.ndarray) -> tuple[int, ...]:
+    """An array is read as a whole, so it is one chunk; above HDF5's largest one, a part of its first axis."""
+    rows = max(1, min(array.shape[0], _MOST_CHUNK_BYTES * array.shape[0] // array.nbytes))
+    return (rows, *array.shape[1:])
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether every array of a file can be read and fits its checksum."""
+    try:
+        with opened(path) as file:
+            file.visititems(_read_array)
+    except UserError:
+        return False
+    return True
+
+
+def _read_array(_: str, item: h5py.Group | h5py.Dataset) -> None:
+    if isinstance(item, h5py.Dataset):
+        item[()]
 
 
 def _read_json(path: Path) -> Any:

@@ -2,7 +2,8 @@
 
 A graph is built once per data and setting and shared by all cells: files are memory-mapped, so that ten
 processes hold one copy. An entry is a folder of plain .npy files and one JSON file; it is written under another
-name and renamed, so it is whole or absent. Processes that want the same graph at once wait for the first.
+name and renamed, so it is whole or absent. Processes that want the same graph at once wait for the first. The JSON
+file holds the SHA-256 of every array and of itself; they are compared whenever a graph is mapped.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor
 
 from mvgraph.data.cache import cache_folder
+from mvgraph.data.integrity import ASIDE, first_damaged, set_aside, sums_of
 from mvgraph.errors import UserError
 from mvgraph.graph.csr import CSR
 from mvgraph.graph.settings import GraphSettings
@@ -32,6 +34,7 @@ FORMAT = 1
 #: Bytes a cache may hold by default.
 LIMIT = 10 * 2**30
 _ARRAYS = ("indptr", "indices", "values")
+_FACTS = "graph.json"
 
 
 #: Names another folder for the graphs of runs, or turns filing off: "off".
@@ -81,6 +84,27 @@ def cache_key(rows: Tensor, settings: GraphSettings, view: str, observed: Tensor
     return digest.hexdigest()
 
 
+def _sum_of(facts: dict[str, Any]) -> str:
+    """SHA-256 of what an entry says about itself."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _read_facts(folder: Path) -> dict[str, Any]:
+    """What an entry says about itself.
+
+    Raises:
+        ValueError: it is not what was written.
+    """
+    facts: dict[str, Any] = json.loads((folder / _FACTS).read_text())
+    if facts.pop("sum", None) != _sum_of(facts):
+        raise ValueError("the facts are not those that were written")
+    return facts
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
 class GraphCache:
     """A folder of graphs, safe for several processes.
 
@@ -110,6 +134,9 @@ class GraphCache:
             found = self.load(key)  # somebody may have filed it while we waited
             if found is not None:
                 return found
+            if self._is_damaged(key):
+                with suppress(OSError):  # a read-only cache: the graph is built, and stays unfiled
+                    set_aside(self._entry(key), f"The cached graph {key[:12]}")
             built = build()
             try:
                 self._store(key, built)
@@ -122,7 +149,9 @@ class GraphCache:
         """The graph filed under `key`, or None when there is none, or it is damaged."""
         folder = self._entry(key)
         try:
-            facts: dict[str, Any] = json.loads((folder / "graph.json").read_text())
+            facts = _read_facts(folder)
+            if first_damaged(folder, facts["sha256"]) is not None:
+                return None
             # Mode "c" (private copy on write): torch wants memory that looks writable.
             parts = [np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in _ARRAYS]
             whole = [len(part) for part in parts] == [facts["rows"] + 1, facts["entries"], facts["entries"]]
@@ -130,7 +159,7 @@ class GraphCache:
                 return None
             indptr, indices, values = (torch.from_numpy(part) for part in parts)
             adjacency = CSR(indptr, indices, values, facts["rows"])
-            # What is filed was checked when it was built; checking again would read every page of the file.
+            # What is filed was checked when it was built, and its bytes are the same; checking again would take long.
             adjacency.__dict__["adjacency_fault"] = None
             found = ViewGraph(
                 adjacency,
@@ -140,8 +169,18 @@ class GraphCache:
             )
             self._touch(folder)
             return found
-        except (OSError, ValueError, KeyError, UserError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError):
             return None
+
+    def _is_damaged(self, key: str) -> bool:
+        """Whether an entry lies here that `load` refuses; one of before there were sums is only out of date."""
+        folder = self._entry(key)
+        if not folder.is_dir():
+            return False
+        try:
+            return "sha256" in json.loads((folder / _FACTS).read_text())
+        except (OSError, ValueError, TypeError):
+            return True
 
     def _store(self, key: str, graph: ViewGraph) -> None:
         entry = self._entry(key)
@@ -164,11 +203,12 @@ class GraphCache:
                 "mean_distance": graph.mean_distance,
                 "recall": graph.recall,
                 "seconds": graph.seconds,
+                "sha256": sums_of(made, [f"{name}.npy" for name in _ARRAYS]),
             }
-            (made / "graph.json").write_text(json.dumps(facts))
+            (made / _FACTS).write_text(json.dumps({**facts, "sum": _sum_of(facts)}))
             made.chmod(0o755)
-            if entry.exists():  # damaged, or we would not have built it
-                os.rename(entry, Path(tempfile.mkdtemp(prefix=f".{key}-", dir=entry.parent)) / "damaged")
+            if entry.exists():  # filed before there were sums, or we would not have built it
+                os.rename(entry, Path(tempfile.mkdtemp(prefix=f".{key}-", dir=entry.parent)) / "old")
             os.rename(made, entry)
         finally:
             for left in entry.parent.glob(f".{key}-*"):
@@ -177,10 +217,14 @@ class GraphCache:
     def prune(self, keep: str | None = None) -> int:
         """Remove the graphs longest not asked for until no more than `limit` bytes lie here; returns how many."""
         held: list[tuple[float, int, Path]] = []
-        for facts in self.folder.glob("??/*/graph.json"):
+        for facts in self.folder.glob(f"??/*/{_FACTS}"):
             with suppress(OSError):  # somebody else removes too
-                size = sum(file.stat().st_size for file in facts.parent.iterdir())
-                held.append((facts.stat().st_mtime, size, facts.parent))
+                held.append((facts.stat().st_mtime, _bytes_in(facts.parent), facts.parent))
+        for aside in self.folder.glob(
+            f"??/{ASIDE}/*"
+        ):  # of no use but to whoever looks for the cause: first to go
+            with suppress(OSError):
+                held.append((0.0, _bytes_in(aside), aside))
         excess, removed = sum(size for _, size, _ in held) - self.limit, 0
         for _, size, entry in sorted(held):
             if excess <= 0:
@@ -200,7 +244,7 @@ class GraphCache:
     def _touch(folder: Path) -> None:
         """Mark as asked for now; a folder that others own may refuse."""
         with suppress(OSError):
-            os.utime(folder / "graph.json")
+            os.utime(folder / _FACTS)
 
     def _entry(self, key: str) -> Path:
         return self.folder / key[:2] / key

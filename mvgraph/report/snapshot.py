@@ -5,6 +5,7 @@ The rest of the room sees only plain cell records (``dict``) and one look-up, so
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -85,7 +86,11 @@ def read(run_folder: str | Path) -> Iterator[Snapshot]:
 
 
 def from_ledger(ledger: Any) -> Snapshot:
-    """Sort records by content, so that the order in which cells finished leaves no trace."""
+    """Sort records by content, so that the order in which cells finished leaves no trace.
+
+    Stored arrays that are damaged count as not kept, and one line on stderr says so.
+    """
+    from mvgraph.bench.ledger import DamagedBlob
 
     def order(record: Record) -> tuple[str, ...]:
         cell = record["cell"]
@@ -98,12 +103,21 @@ def from_ledger(ledger: Any) -> Snapshot:
             str(cell.get("id")),
         )
 
+    told: set[str] = set()
+
     def predictions(record: Record, selection: str) -> Predictions | None:
         cell = record["cell"]["id"]
-        stored = ledger.probabilities(cell, selection)
+        try:
+            stored = ledger.probabilities(cell, selection)
+            labels = ledger.labels(cell)
+        except DamagedBlob as damage:
+            if str(damage) not in told:
+                told.add(str(damage))
+                print(f"mvgraph: {damage}", file=sys.stderr, flush=True)
+            return None
         if stored is None or "test" not in stored:
             return None
-        truth = np.asarray(ledger.labels(cell)["test"])
+        truth = np.asarray(labels["test"])
         known = truth >= 0
         probabilities = np.asarray(stored["test"], dtype=np.float64)[known]
         return Predictions(probabilities, truth[known], tuple(ledger.classes(cell)))

@@ -9,6 +9,7 @@ from typing import Any
 from mvgraph.bench import run_suite
 from mvgraph.data import MultiViewData
 from mvgraph.errors import UserError
+from mvgraph.numerics import NUMERICS
 from mvgraph.reproduce.settings import GCN_TRAINING, AvscSettings
 from mvgraph.reproduce.stages import Stage, Stages
 
@@ -89,7 +90,19 @@ def run_fusion(data: MultiViewData, source: Path, settings: AvscSettings, stages
         return {"cells": counts}
 
     told = {name: {k: v for k, v in suite.items() if k != "datasets"} for name, suite in planned.items()}
-    return stages.run("fusion", {"data": data.fingerprint.digest, "suites": told}, work)
+    depends = {"data": data.fingerprint.digest, "suites": told, "numerics": NUMERICS}
+    return stages.run("fusion", depends, work, _fault)
+
+
+def _fault(folder: Path) -> str | None:
+    """What is wrong with the ledgers of a finished stage, in words, or None."""
+    from mvgraph.bench.ledger import Ledger
+
+    for path in sorted(folder.glob("*/ledger.sqlite")):
+        with Ledger(path) as ledger:
+            if not ledger.is_whole():
+                return f"stored arrays in {path.parent.name}/{path.name} are damaged; their fits run again"
+    return None
 
 
 def _reason(run: Path) -> str:

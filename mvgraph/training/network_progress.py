@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mvgraph.data.atomic import atomic_path
+from mvgraph.data.integrity import first_damaged, set_aside, sums_of
 from mvgraph.data.safetensors import read_tensors, write_tensors
 from mvgraph.errors import UserError
 
@@ -81,8 +82,10 @@ class Checkpoints:
     ) -> tuple[Progress, dict[str, Tensor]] | None:
         """Put network and optimiser where the last finished epoch left them; the best weights beside.
 
+        None when there is nothing to continue, or it is damaged: it is then set aside, and training begins anew.
+
         Raises:
-            UserError: the folder holds a training of other settings, or its files are damaged.
+            UserError: the folder holds a training of other settings, or its note is damaged.
         """
         if self.folder is None or not (self.folder / _NOTE).is_file():
             return None
@@ -94,10 +97,16 @@ class Checkpoints:
                 )
             progress = Progress(**content["progress"])
             now, best = content["weights"], content["best"]
+            sums = dict(content.get("sha256", {}))
         except UserError:
             raise
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{str(self.folder / _NOTE)!r} is damaged ({error}); remove it.") from None
+        if (damaged := first_damaged(self.folder, sums)) is not None:
+            (self.folder / _NOTE).unlink()
+            if (self.folder / damaged).is_file():
+                set_aside(self.folder / damaged, f"The checkpoint {damaged} of a training")
+            return None
         state = read_tensors(self.folder / now)
         network.load_state_dict(_part(state, "network/"), strict=False)
         _restore(optimiser, _part(state, "optimiser/"))
@@ -122,7 +131,12 @@ class Checkpoints:
         write_tensors(state, self.folder / names["weights"])
         if not (self.folder / names["best"]).is_file():
             write_tensors(best, self.folder / names["best"])
-        content = {"identity": self.key, "progress": asdict(progress), **names}
+        content = {
+            "identity": self.key,
+            "progress": asdict(progress),
+            **names,
+            "sha256": sums_of(self.folder, names.values()),
+        }
         with atomic_path(self.folder / _NOTE) as temporary:
             temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         for path in self.folder.glob("*.safetensors*"):

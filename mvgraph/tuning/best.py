@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +12,18 @@ import yaml
 
 from mvgraph import registry
 from mvgraph.bench.suite import parse_suite
+from mvgraph.data.atomic import atomic_path
+from mvgraph.errors import UserError
 from mvgraph.tuning.record import StudyRecord
 
 FILE = "best.yaml"
 #: Points of a Pareto front that become methods of the suite, spread evenly over it.
 MOST_ENTRIES = 8
+#: How the head of the file begins, and the line that tells whether the rest was edited.
+_MARK, _CHECKSUM = (
+    "# Written by mvgraph tune",
+    "# An edited file is not replaced unasked; checksum as written: ",
+)
 
 
 def suite_of(record: StudyRecord, folder: Path) -> dict[str, Any] | None:
@@ -65,7 +73,10 @@ def spread(numbers: list[int]) -> list[int]:
 
 
 def write_suite(suite: Mapping[str, Any], record: StudyRecord, folder: Path) -> Path:
-    """Write `best.yaml`; it appears whole or not at all."""
+    """Write `best.yaml`; it appears whole or not at all.
+
+    Its head holds a checksum, by which `check_suite` tells whether somebody has edited it.
+    """
     found = ", ".join(
         f"trial {number} ("
         + ", ".join(
@@ -76,12 +87,37 @@ def write_suite(suite: Mapping[str, Any], record: StudyRecord, folder: Path) -> 
         for number in spread(record.best)
     )
     head = (
-        f"# Written by mvgraph tune: {found} of {len(record.trials)} trials,\n"
+        f"{_MARK}: {found} of {len(record.trials)} trials,\n"
         f"# validation figures over {record.spec['inner']} inner splits. Run it: mvgraph run {FILE}\n"
         "# Keep to this one split: other splits of this data test on rows that took part in the choice.\n"
     )
-    path, partial = folder / FILE, folder / f".{FILE}.{os.getpid()}.partial"
     body = yaml.safe_dump(dict(suite), sort_keys=False, allow_unicode=True, width=100)
-    partial.write_text(head + body, encoding="utf-8")
-    os.replace(partial, path)
-    return path
+    with atomic_path(folder / FILE) as temporary:
+        temporary.write_text(f"{head}{_CHECKSUM}{_checksum(head + body)}\n{body}", encoding="utf-8")
+    return folder / FILE
+
+
+def check_suite(folder: Path, overwrite: bool) -> None:
+    """Refuse to replace a `best.yaml` that no search wrote, or that was edited since.
+
+    Raises:
+        UserError: naming the file.
+    """
+    path = folder / FILE
+    if overwrite or not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    sums = [line for line in lines if line.startswith(_CHECKSUM)]
+    rest = "".join(line for line in lines if not line.startswith(_CHECKSUM))
+    # Older searches wrote no checksum.
+    is_ours = bool(lines) and lines[0].startswith(_MARK)
+    if not is_ours or (sums and sums[0].strip() != f"{_CHECKSUM}{_checksum(rest)}"):
+        what = "was edited" if is_ours else "was written by no search"
+        raise UserError(
+            f"{path} {what}, and this search would write it anew; move it away, or replace it with --force (in "
+            "Python overwrite=True)."
+        )
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

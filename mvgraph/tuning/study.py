@@ -55,6 +55,7 @@ def tune(
     progress: str | Progress = "auto",
     mirror: bool = True,
     report: bool = True,
+    overwrite: bool = False,
 ) -> TuneSummary:
     """Search the settings of a method by TPE, or go on with the search that `out` holds.
 
@@ -76,6 +77,7 @@ def tune(
         storage: address of a database (postgresql://user@host/name); None keeps a journal in the folder.
         seed: of sampling, inner splits and fits.
         out: study folder, by default runs/tune-<method>-<data>.
+        overwrite: whether a `best.yaml` that was edited since it was written is replaced.
         settings: `options`, `training`, `graph`, `scaling` as in a suite's method entry: what is given here is
             fixed and not searched.
         space: further ranges by dotted name, or others for those the method declares.
@@ -134,6 +136,7 @@ def tune(
     }
     slug = re.sub(r"[^A-Za-z0-9.]+", "-", f"{method}-{spec['dataset']}").strip("-").lower()
     folder = Path(out) if out is not None else Path("runs") / f"tune-{slug}"
+    best.check_suite(folder, overwrite)
     alone = storage is None
     with quiet(), locked(folder) if alone else nullcontext():
         folder.mkdir(parents=True, exist_ok=True)

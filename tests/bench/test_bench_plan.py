@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mvgraph.bench.plan import Cell, make_plan
 from mvgraph.bench.suite import parse_suite
-from mvgraph.data import MultiViewData
+from mvgraph.data import Card, MultiViewData
 from mvgraph.data.h5mu_write import write_h5mu
 from mvgraph.errors import UserError
 
@@ -148,7 +148,7 @@ def test_all_methods_of_a_split_come_first(suite: dict[str, Any]) -> None:
 
 
 def test_seeds_of_one_method(suite: dict[str, Any]) -> None:
-    cells = plan(changed(suite, seeds=[0, 1], methods=["dm-gcn", {"method": "concat-logreg", "seeds": 0}]))
+    cells = plan(changed(suite, seeds=[0, 1], methods=["dm-gcn", {"method": "concat-logreg", "seeds": [0]}]))
     assert sorted((c.label, c.seed) for c in cells if c.split["index"] == 0) == [
         ("concat-logreg", 0),
         ("dm-gcn", 0),
@@ -217,6 +217,69 @@ def test_mistakes_are_named_before_anything_runs(
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (
+            {"graph": {"k": 5000}},
+            "'tiny', dm-gcn, dm-gcn@identity: k = 5000 neighbours need at least 5001 rows, but view 'far' has 60; "
+            "choose k below 60.",
+        ),
+        ({"graph": {"k": {"near": 3, "far": 60}}}, "view 'far' has 60; choose k below 60"),
+        ({"graph": {"k": {"near": 3, "fra": 3}}}, "k names view 'fra', which the data has not"),
+        (
+            {"training": {"device": "cuda"}},
+            "'tiny', dm-gcn, dm-gcn@identity: device='cuda': this torch sees no CUDA",
+        ),
+        ({"training": {"device": "tpu"}}, "device='tpu': give cpu, cuda"),
+        (
+            {"methods": ["dm-gcn@no-siblings"]},
+            "'tiny', dm-gcn@no-siblings: The data has no groups of several rows",
+        ),
+        ({"methods": [{"method": "dm-gcn", "options": {"hidden": [0]}}]}, "positive layer widths"),
+        ({"methods": [{"method": "dm-gcn", "options": {"dropout": 2}}]}, "give a rate in [0, 1)"),
+        (
+            {"methods": [{"method": "dm-gcn", "training": {"batch_size": 4, "fan_out": [2, 2, 2]}}]},
+            "the method has 2 layers",
+        ),
+        ({"methods": ["pyg:GATKonv"]}, "no convolution 'GATKonv'"),
+    ],
+)
+def test_what_would_end_every_cell_is_found_while_planning(
+    suite: dict[str, Any], monkeypatch: pytest.MonkeyPatch, keys: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError) as caught:
+        plan(changed(suite, **keys))
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_neighbours_are_counted_among_the_rows_that_have_the_view(
+    suite: dict[str, Any], tmp_path: Path, tiny: Tiny
+) -> None:
+    seen = np.ones((60, 2), dtype=bool)
+    seen[:50, 0] = False
+    write_h5mu(tiny().with_observed(seen), tmp_path / "gaps.h5mu")
+    gaps = changed(suite, datasets=[str(tmp_path / "gaps.h5mu")], graph={"k": 10}, methods=["dm-gcn"])
+    with pytest.raises(UserError, match=r"k = 10 neighbours need at least 11 rows, but view 'far' has 10"):
+        plan(gaps)
+    assert len(plan(changed(gaps, graph={"k": 9}))) == 2
+
+
+def test_all_that_is_wrong_is_told_at_once(suite: dict[str, Any], tmp_path: Path, tiny: Tiny) -> None:
+    write_h5mu(tiny().subset(np.arange(45)).with_card(Card(name="small")), tmp_path / "other.h5mu")
+    both = changed(suite, datasets=[*suite["datasets"], str(tmp_path / "other.h5mu")], graph={"k": 60})
+    with pytest.raises(UserError) as caught:
+        plan(changed(both, methods=["dm-gcn", {"method": "dm-gcn", "label": "b", "options": {"dropout": 2}}]))
+    told = str(caught.value)
+    assert "dm-gcn, b: k = 60 neighbours" in told
+    assert told.count("give a rate in [0, 1)") == 2, "of both data sets"
+    wrong = ["dm-gnc", {"method": "dm-gcn", "options": {"droput": 0.1}}]
+    with pytest.raises(UserError, match=r"dm-gnc.*droput"):
+        plan(changed(suite, methods=wrong))
 
 
 def test_one_content_under_two_names_is_refused(suite: dict[str, Any], tmp_path: Path, tiny: Tiny) -> None:

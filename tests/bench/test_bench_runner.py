@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -386,3 +387,85 @@ def test_runs_share_graphs_on_disk(
     for name, record in one.items():
         assert without_times(record) == without_times(two[name])
         assert record["seconds"]["graph"] == two[name]["seconds"]["graph"]
+
+
+@pytest.mark.parametrize("what", ["probabilities", "labels"])
+def test_damaged_arrays_are_never_reported_and_made_anew_by_the_next_run(
+    suite: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    from mvgraph.report.snapshot import read
+
+    suite["splits"]["n"] = 1
+    run(suite, tmp_path / "run")
+    with ledger_of(tmp_path / "run") as ledger:
+        before = {r["cell"]["id"]: without_times(r) for r in ledger.records()}
+        wanted = {identity: ledger.probabilities(identity) for identity in before}
+    damage = sqlite3.connect(tmp_path / "run" / "ledger.sqlite")
+    column = {"probabilities": "blob", "labels": "labels"}[what]
+    (name,) = damage.execute(f"SELECT {column} FROM {what} WHERE part = 'test' LIMIT 1").fetchone()
+    (data,) = damage.execute("SELECT data FROM blobs WHERE hash = ?", (name,)).fetchone()
+    damage.execute("UPDATE blobs SET data = ? WHERE hash = ?", (data[:-1] + bytes([data[-1] ^ 1]), name))
+    damage.commit()
+    damage.close()
+    hit = 1 if what == "probabilities" else 3
+    with read(tmp_path / "run") as snapshot:
+        found = [snapshot.predictions(record, "last") for record in snapshot.records]
+        snapshot.predictions(snapshot.records[0], "last")
+    assert found.count(None) == hit
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == hit
+    assert "are damaged; run the suite again" in told[0]
+    summary = run(suite, tmp_path / "run")
+    assert (summary.ran, summary.missing) == (hit, 0)
+    assert f"Stored arrays of {hit} cells were damaged" in summary.notes[0]
+    with ledger_of(tmp_path / "run") as ledger:
+        assert {r["cell"]["id"]: without_times(r) for r in ledger.records()} == before
+        for identity, arrays in wanted.items():
+            again = ledger.probabilities(identity)
+            assert again is not None
+            assert arrays is not None
+            for part, values in arrays.items():
+                np.testing.assert_array_equal(again[part], values)
+    assert run(suite, tmp_path / "run").ran == 0
+
+
+def test_only_and_rerun_choose_by_method_and_data(suite: dict[str, Any], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert run(suite, out, only=["dm-gcn"]).ran == 2
+    both = run(suite, out, only=["dm-gcn", "concat-logreg", "tiny"])
+    assert (both.ran, both.cached, both.missing) == (2, 2, 2)
+    assert run(suite, out, only=["tiny"], limit=1).ran == 1
+    assert run(suite, out).ran == 1
+    with ledger_of(out) as ledger:
+        before = {r["cell"]["id"]: r["started"] for r in ledger.records()}
+    again = run(suite, out, rerun=["dm-gcn@identity"])
+    assert (again.ran, again.cached, again.missing) == (2, 4, 0)
+    with ledger_of(out) as ledger:
+        labels = {r["cell"]["label"] for r in ledger.records() if r["started"] != before[r["cell"]["id"]]}
+    assert labels == {"dm-gcn@identity"}
+    assert run(suite, out, rerun=["tiny"], only=["concat-logreg"], dry_run=True).estimate.to_run == 2
+    for keys, words in (
+        ({"only": ["dm-gnc"]}, "only names 'dm-gnc'.*did you mean 'dm-gcn'"),
+        ({"rerun": ["mfeat"]}, "rerun names 'mfeat', which is no method or data set of the suite"),
+        ({"rerun": "dm-gcn"}, "give a list"),
+    ):
+        with pytest.raises(UserError, match=words):
+            run(suite, out, **keys)
+
+
+def test_an_earlier_result_stays_until_the_new_one_is_there(suite: dict[str, Any], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run(suite, out)
+    with ledger_of(out) as ledger:
+        before = ledger.records()
+    with pytest.raises(KeyboardInterrupt):
+        run(suite, out, rerun=["tiny"], executor=Counting(break_after=2))
+    with ledger_of(out) as ledger:
+        assert ledger.counts()["done"] == 6
+    failed = run(suite, out, rerun=["dm-gcn"], executor=Failing("dm-gcn", ValueError("no luck")))
+    assert (failed.failed, failed.missing) == (2, 0)
+    assert failed.notes[0] == (
+        "The earlier result of dm-gcn on tiny, split 0, stays: run again it ended as failed (ValueError: no luck)."
+    )
+    with ledger_of(out) as ledger:
+        assert [without_times(r) for r in ledger.records()] == [without_times(r) for r in before]

@@ -18,7 +18,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def test_short_and_long_forms_mean_the_same(tmp_path: Path) -> None:
-    short = load_suite(written(tmp_path, "name: s\ndatasets: mfeat\nmethods: dm-gcn\nseeds: 0\n"))
+    short = load_suite(written(tmp_path, "name: s\ndatasets: mfeat\nmethods: dm-gcn\nseeds: [0]\n"))
     long = parse_suite(
         {
             "name": "s",
@@ -29,6 +29,7 @@ def test_short_and_long_forms_mean_the_same(tmp_path: Path) -> None:
             "scaling": {"kind": "zscore", "scope": "all"},
             "limits": {"seconds": 600, "memory_mib": 8192},
             "selection": "last",
+            "rank_by": "accuracy",
         }
     )
     assert short == long
@@ -55,8 +56,17 @@ def test_numbers_without_a_dot_are_numbers(tmp_path: Path) -> None:
         (GOOD + "splits: {rate: much}\n", ["splits.0.rate", "'much'"]),
         (GOOD + "scaling: {kind: z}\n", ["scaling.kind", "'zscore'"]),
         (GOOD + "seeds: []\n", ["seeds", "empty"]),
-        (GOOD + "seeds: [a]\nselection: oracle\n", ["seeds.0", "more problem"]),
+        (GOOD + "seeds: [a]\nselection: oracle\n", ["seeds.0", "'selection' is 'oracle'"]),
+        (GOOD + "seeds: 3\n", ["'seeds' is 3", "say [3] for seed number 3", "[0, 1, 2] for 3 seeds"]),
+        (GOOD + "seeds: 20\n", ["say [20] for seed number 20", "[0, 1, ..., 19] for 20 seeds"]),
+        (GOOD + "seeds: [0, 1, 0]\n", ["seed 0 stands there twice"]),
+        (GOOD.replace("[dm-gcn]", "[dm-gcn, dm-gcn]"), ["'methods'", "method 'dm-gcn' stands there twice"]),
+        (GOOD.replace("[dm-gcn]", "[dm-gcn, {method: dm-gcn, seeds: 3}]"), ["methods.1.seeds", "say [3]"]),
+        (GOOD.replace("[mfeat]", "[mfeat, mfeat]"), ["data set 'mfeat' stands there twice"]),
+        (GOOD + "views: [pix, pix]\n", ["view 'pix' stands there twice"]),
+        (GOOD + "splits: [{rate: 0.1}, {rate: 0.1}]\n", ["split {'rate': 0.1} stands there twice"]),
         (GOOD + "selection: oracle\n", ["selection", "'last'"]),
+        (GOOD + "rank_by: luck\n", ["rank_by", "'macro-f1'"]),
         (GOOD + "limits: {seconds: -1}\n", ["limits.seconds", "-1"]),
         (GOOD + "name: t\n", ["'name' is given twice", "line 4"]),
         (GOOD.replace("name: s", "name: ../s"), ["name", "'../s'"]),
@@ -76,6 +86,18 @@ def test_a_mistake_is_one_sentence_that_names_file_and_key(
     assert "s.yaml" in message
     for word in words:
         assert word in message
+
+
+def test_an_unknown_key_explains_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        load_suite(written(tmp_path, "name: s\ndatasets: [mfeat]\nmethod: [dm-gcn]\n"))
+    assert str(caught.value).endswith("s.yaml: unknown key 'method'; did you mean 'methods'?")
+    with pytest.raises(UserError) as caught:
+        load_suite(written(tmp_path, "name: s\nmethod: [dm-gcn]\nscaling: {kind: z}\nsplitz: 3\n"))
+    told = str(caught.value)
+    for part in ("'methods'?", "'splits'?", "key 'datasets' is missing.", "key 'scaling.kind' is 'z'"):
+        assert part in told
+    assert "key 'methods' is missing" not in told
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -23,6 +23,13 @@ def test_an_audit_ends_with_its_sentence(workplace: Path, ask: Callable[..., obj
     assert again.out == answer.out
 
 
+def test_files_that_are_no_audit_are_kept(workplace: Path, sentence: Callable[..., str]) -> None:
+    (workplace / "here").mkdir()
+    (workplace / "here" / "audit.md").write_text("of last year")
+    assert "here/audit.md is there already" in sentence(*WORDS, "--out", "here")
+    assert (workplace / "here" / "audit.md").read_text() == "of last year"
+
+
 def test_the_split_may_keep_groups_together(workplace: Path, ask: Callable[..., object]) -> None:
     answer = ask(*WORDS, "--split", "group", "--group", "city", "--scaling", "none")
     assert answer.code == 0, answer

@@ -73,7 +73,11 @@ def test_a_folder_is_embedded(here: Path, ask: Callable[..., Any], sentence: Cal
     data = load("o.h5mu")
     assert data.classes == ("calm", "loud noise")
     np.testing.assert_allclose(sorted(set(np.round(data.views["audio"][:, 0], 2))), [0.1, 0.8], atol=0.01)
-    assert "broken" in sentence(*words, "--on-bad", "fail")
+    assert data.name == "o"
+    assert "o.h5mu is there already" in sentence(*words)
+    assert "broken" in sentence(*words, "--on-bad", "fail", "--force")
+    assert ask(*words, "--force", "--name", "films").code == 0
+    assert load("o.h5mu").name == "films"
     assert "must end in .h5mu" in sentence("embed", "mine", "o.h5")
     assert "did you mean yamnet" in sentence("embed", "mine", "p.h5mu", "--audio", "yamnett")
     assert "no folder" in sentence("embed", "nowhere", "p.h5mu")

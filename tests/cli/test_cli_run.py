@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mvgraph.report.folder import check_report_folder
+
 pytest.importorskip("mlflow")
 pytest.importorskip("matplotlib")
 
@@ -19,7 +21,9 @@ def test_a_dry_run_writes_nothing(ask, workplace: Path) -> None:
     assert not (workplace / "runs").exists()
 
 
-def test_a_run_ends_with_leaderboard_and_places(ask, workplace: Path) -> None:
+def test_a_run_ends_with_leaderboard_and_places(
+    ask, sentence, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer = ask("run", "small.yaml", "--limit", "3")
     assert answer.code == 0, answer.err
     assert "1 still without a result" in answer.out
@@ -46,6 +50,34 @@ def test_a_run_ends_with_leaderboard_and_places(ask, workplace: Path) -> None:
     assert again.code == 0
     assert again.out == "elsewhere/index.html\n"
     assert (workplace / "elsewhere" / "leaderboard.md").is_file()
+    board = ask("leaderboard", "runs/small", "--rank-by", "macro-f1")
+    assert board.code == 0, board.err
+    assert "Macro-F1 (%)" in board.out
+    assert re.search(r"^– +majority class +.* computed$", board.out, re.MULTILINE)
+    for command in ("leaderboard", "report"):
+        said = sentence(command, "runs/small", "--rank-by", "luck")
+        assert "Nothing ranks by 'luck'; take one of accuracy, macro-accuracy, macro-f1, log-loss." in said
+    # A report may be written anew, somebody else's page may not.
+    check_report_folder(workplace / "elsewhere")
+    (workplace / "site").mkdir()
+    page = workplace / "site" / "index.html"
+    page.write_text("<title>My page</title>")
+    said = sentence("report", "runs/small", "--out", "site")
+    assert "site/index.html is there already" in said
+    assert sorted(path.name for path in page.parent.iterdir()) == ["index.html"]
+    assert page.read_text() == "<title>My page</title>"
+    assert "it is a file" in sentence("report", "runs/small", "--out", "site/index.html")
+    monkeypatch.setattr("mvgraph.report.write", lambda run, out, rank_by: out / "written")
+    assert ask("report", "runs/small", "--out", "site", "--force").out == "site/written\n"
+
+
+def test_a_run_in_a_folder_with_a_report_of_somebody_else(sentence, workplace: Path) -> None:
+    (workplace / "report").mkdir()
+    (workplace / "report" / "report.md").write_text("mine")
+    said = sentence("run", "small.yaml", "--out", ".")
+    assert "report/report.md is there already" in said
+    assert "--no-report" in said
+    assert not (workplace / "ledger.sqlite").exists()
 
 
 def test_mirror_and_report_can_be_left_out(ask, workplace: Path) -> None:

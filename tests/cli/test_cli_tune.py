@@ -18,7 +18,7 @@ from mvgraph.errors import UserError
 SHORT = ("--rate", "0.4", "--inner", "1", "--set", "training.epochs=4", "--set", "options.hidden=[8, 4]")
 
 
-def test_a_search_ends_with_settings_and_places(ask, workplace: Path) -> None:
+def test_a_search_ends_with_settings_and_places(ask, sentence, workplace: Path) -> None:
     words = ("tune", "dm-gcn", "--data", "small.h5mu", *SHORT)
     answer = ask(*words, "--trials", "2", "--no-mirror", "--no-report")
     assert answer.code == 0, answer.err
@@ -44,6 +44,16 @@ def test_a_search_ends_with_settings_and_places(ask, workplace: Path) -> None:
     page = (folder / "report" / "index.html").read_bytes()
     assert ask("report", "runs/tune-dm-gcn-small", "--out", "elsewhere").out == "elsewhere/index.html\n"
     assert (workplace / "elsewhere" / "index.html").read_bytes() == page
+
+    # A suite that somebody has worked on is not written anew unasked.
+    suite = folder / "best.yaml"
+    written = suite.read_text()
+    suite.write_text(written.replace("seeds:", "seeds: # more\n"))
+    said = sentence(*words, "--trials", "3")
+    assert "best.yaml was edited" in said
+    assert "# more" in suite.read_text()
+    assert ask(*words, "--trials", "3", "--force", "--no-mirror", "--no-report").code == 0
+    assert suite.read_text() == written
 
     dry = ask("run", "runs/tune-dm-gcn-small/best.yaml", "--dry-run")
     assert dry.code == 0, dry.err

@@ -158,7 +158,9 @@ def wheel(path: Path, members: Mapping[str, bytes]) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_members_are_verified_and_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_are_verified_and_cached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("MVGRAPH_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "x-1.0-py3-none-any.whl"
     digest = wheel(path, {"x/a.bin": b"abc"})
@@ -178,10 +180,15 @@ def test_members_are_verified_and_cached(tmp_path: Path, monkeypatch: pytest.Mon
         fetch_members(Archive("x==1.0", digest, {"x/a.bin": "0000"}))
     with pytest.raises(UserError, match=r"no member 'x/b\.bin'"):
         fetch_members(Archive("x==1.0", digest, {"x/b.bin": "0000"}))
-    (only,) = (tmp_path / "cache").iterdir()
-    only.write_bytes(b"broken")
-    with pytest.raises(UserError, match="remove"):
-        cached_arrays("test", right, lambda m: {})
+    (only,) = (tmp_path / "cache").glob("*.h5")
+    content = bytearray(only.read_bytes())
+    content[-1] ^= 1
+    only.write_bytes(content)
+    arrays = cached_arrays("test", right, lambda m: {"a": np.frombuffer(m["x/a.bin"], np.uint8)})
+    assert arrays["a"].tolist() == [97, 98, 99]
+    assert len(calls) == 4
+    assert "The cached file of encoder 'test' is damaged" in capsys.readouterr().err
+    assert (only.parent / "damaged" / only.name).is_file()
 
 
 def test_pip_refuses_another_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

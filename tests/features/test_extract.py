@@ -143,6 +143,27 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
         extract([ClipFiles("silent film")], GammatoneFeatures(), tmp_path / "third")
 
 
+def test_damaged_features_are_set_aside_and_extracted_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = files(tmp_path / "clips", 70)
+    log = tmp_path / "log"
+    store = extract(clips, Length(log), tmp_path / "out").store
+    shard = tmp_path / "out" / "shards" / "00001.h5"  # of the last six clips
+    content = bytearray(shard.read_bytes())
+    place = bytes(content).index(np.array([67], dtype=np.int64).tobytes())
+    content[place] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(UserError, match="damaged"):  # not 66 in silence
+        store.load("clip 66 ü", "length")
+    again = extract(clips, Length(log), tmp_path / "out")
+    assert again.computed == 6
+    assert again.store.load("clip 66 ü", "length").tolist() == [67]
+    assert "The file of features shards/00001.h5 is damaged" in capsys.readouterr().err
+    assert (shard.parent / "damaged" / shard.name).is_file()
+    assert extract(clips, Length(log), tmp_path / "out").computed == 0
+
+
 KILLED = """
 import sys
 from pathlib import Path

@@ -129,27 +129,74 @@ def test_missing_rows_survive_the_cache(tmp_path: Path) -> None:
     assert build_graph(data, k=4, cache=tmp_path).hash == first.hash == build_graph(data, k=4).hash
 
 
-@pytest.mark.parametrize("damage", ["truncate", "json", "missing", "lengths", "pickle"])
-def test_a_damaged_entry_is_built_again(tmp_path: Path, searches: list[int], damage: str) -> None:
+def flip(path: Path, position: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage", ["truncate", "json", "figure", "missing", "lengths", "pickle", "values", "indices", "indptr"]
+)
+def test_a_damaged_entry_is_set_aside_told_and_built_again(
+    tmp_path: Path, searches: list[int], capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
     x = {"a": views()["a"]}
-    right = build_graph(x, k=5, cache=tmp_path).hash
+    first = build_graph(x, k=5, cache=tmp_path)
+    right = first.hash  # now: the damage below reaches what is mapped
     entry = entries(tmp_path)[0]
     if damage == "truncate":
         os.truncate(entry / "values.npy", 200)
     elif damage == "json":
         (entry / "graph.json").write_text("{")
+    elif damage == "figure":
+        text = (entry / "graph.json").read_text()
+        (entry / "graph.json").write_text(text.replace('"recall": 1.0', '"recall": 9.0'))
     elif damage == "missing":
         (entry / "indices.npy").unlink()
     elif damage == "lengths":
         facts = json.loads((entry / "graph.json").read_text())
         (entry / "graph.json").write_text(json.dumps({**facts, "entries": 7}))
-    else:
+    elif damage == "pickle":
         np.save(entry / "values.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    assert build_graph(x, k=5, cache=tmp_path).hash == right
-    assert len(searches) == 2
-    assert build_graph(x, k=5, cache=tmp_path).hash == right
-    assert len(searches) == 2
+    else:
+        # The lowest bit of the last number: nothing that reads the file can tell.
+        flip(entry / f"{damage}.npy", -4 if damage == "values" else -8)
+    again = build_graph(x, k=5, cache=tmp_path)
+    assert (again.hash, again.mean_distances, len(searches)) == (right, first.mean_distances, 2)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert told[0].startswith(f"mvgraph: The cached graph {entry.name[:12]} is damaged; it is kept in")
+    assert (entry.parent / "damaged" / entry.name).is_dir()
     assert len(entries(tmp_path)) == 1
+    assert build_graph(x, k=5, cache=tmp_path).hash == right
+    assert (len(searches), capsys.readouterr().err) == (2, "")
+
+
+def test_an_entry_of_before_there_were_sums_is_built_again_in_silence(
+    tmp_path: Path, searches: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = {"a": views()["a"]}
+    right = build_graph(x, k=5, cache=tmp_path).hash
+    path = entries(tmp_path)[0] / "graph.json"
+    facts = {
+        name: value for name, value in json.loads(path.read_text()).items() if name not in ("sha256", "sum")
+    }
+    path.write_text(json.dumps(facts))
+    assert build_graph(x, k=5, cache=tmp_path).hash == right
+    assert (len(searches), capsys.readouterr().err) == (2, "")
+    assert "sha256" in json.loads(path.read_text())
+
+
+def test_what_was_set_aside_is_the_first_to_go(tmp_path: Path) -> None:
+    build_graph(views(), k=5, cache=tmp_path)
+    flip(entries(tmp_path)[0] / "values.npy", -4)
+    build_graph(views(), k=5, cache=tmp_path)
+    assert len(list(tmp_path.glob("??/damaged/*"))) == 1
+    held = sum(file.stat().st_size for entry in entries(tmp_path) for file in entry.iterdir())
+    assert GraphCache(tmp_path, limit=held).prune() == 1
+    assert not list(tmp_path.glob("??/damaged/*"))
+    assert len(entries(tmp_path)) == 2
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:

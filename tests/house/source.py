@@ -14,6 +14,8 @@ BASELINES = ROOT / "baselines" / "mvgraph_baselines"
 ROOMS = (
     "errors",
     "registry",
+    "numerics",
+    "code_identity",
     "data",
     "features",
     "graph",

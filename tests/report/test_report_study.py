@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,25 +18,36 @@ from mvgraph.report.figures.search import best_so_far
 from mvgraph.report.figures.search_space import rail
 from mvgraph.report.study import assemble_study, write_study
 
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The page of the made-up study of an objective, written once."""
+
+    @cache
+    def of(objective: str) -> Path:
+        return write_study(make_study(objective), tmp_path_factory.mktemp(objective))
+
+    return of
+
+
 PICTURES = {"search-history", "search-importances", "search-parallel", "search-cost"}
 
 
 @pytest.mark.parametrize("objective", ["log-loss", "accuracy", "both"])
-def test_all_figures_are_there_and_plotly_takes_them(objective: str, tmp_path: Path) -> None:
-    record = make_study(objective)
-    report = assemble_study(record)
+def test_all_figures_are_there_and_plotly_takes_them(written: Callable[[str], Path], objective: str) -> None:
+    report = assemble_study(make_study(objective))
     wanted = PICTURES | ({"search-front"} if objective == "both" else set())
     assert {picture.name for picture in report.pictures} == wanted
     for picture in report.pictures:
         assert picture.png.startswith(b"\x89PNG")
         plotly.graph_objects.Figure(picture.plotly)
-    page = write_study(record, tmp_path)
-    assert page == tmp_path / "index.html"
-    assert {p.name for p in tmp_path.iterdir()} == {"index.html", *(f"{name}.png" for name in wanted)}
+    page = written(objective)
+    assert page.name == "index.html"
+    assert {p.name for p in page.parent.iterdir()} == {"index.html", *(f"{name}.png" for name in wanted)}
 
 
-def test_the_page_tells_what_happened(tmp_path: Path) -> None:
-    text = write_study(make_study(), tmp_path).read_text()
+def test_the_page_tells_what_happened(written: Callable[[str], Path]) -> None:
+    text = written("log-loss").read_text()
     for sentence in (
         "Best validation log-loss: 0.1000 (trial 9)",
         "the settings it began with reach 1.0000",
@@ -44,11 +57,11 @@ def test_the_page_tells_what_happened(tmp_path: Path) -> None:
         "<strong>1</strong> abandoned",
     ):
         assert sentence in text, sentence
-    assert "3 trials on the Pareto front" in write_study(make_study("both"), tmp_path).read_text()
+    assert "3 trials on the Pareto front" in written("both").read_text()
 
 
-def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
-    text = write_study(make_study(), tmp_path).read_text()
+def test_the_page_needs_nothing_from_outside(written: Callable[[str], Path]) -> None:
+    text = written("log-loss").read_text()
     text = re.sub(r'<script id="plotly".*?</script>', "", text, flags=re.DOTALL)
     assert not re.search(r"""(src|href)=["'](?!#|data:)""", text)
     assert "http://" not in text
@@ -56,11 +69,11 @@ def test_the_page_needs_nothing_from_outside(tmp_path: Path) -> None:
     assert len(text) < 1_500_000
 
 
-def test_the_same_study_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_study_gives_the_same_bytes(written: Callable[[str], Path], tmp_path: Path) -> None:
+    write_study(make_study(), tmp_path / "again")
     hashes = []
-    for name in ("a", "b"):
-        write_study(make_study(), tmp_path / name)
-        hashes.append({p.name: sha256(p.read_bytes()).hexdigest() for p in (tmp_path / name).iterdir()})
+    for folder in (written("log-loss").parent, tmp_path / "again"):
+        hashes.append({p.name: sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()})
     assert hashes[0] == hashes[1]
 
 
@@ -104,10 +117,9 @@ def test_trials_of_one_value_are_drawn() -> None:
 
 @pytest.mark.browser
 @pytest.mark.skipif(chrome.find() is None, reason=f"no browser here: none of {', '.join(chrome.NAMES)}")
-def test_a_browser_draws_every_figure_and_fetches_nothing(tmp_path: Path) -> None:
-    page_path = write_study(make_study("both"), tmp_path)
+def test_a_browser_draws_every_figure_and_fetches_nothing(written: Callable[[str], Path]) -> None:
     with chrome.Page(str(chrome.find())) as page:
-        page.open(page_path)
+        page.open(written("both"))
         page.run("document.documentElement.drawAll()")
         assert page.run("document.documentElement.dataset.drawn") == "5"
         assert page.errors == []

@@ -19,6 +19,7 @@ from mvgraph.cli import run_command_line
 from mvgraph.data import make_splits, read_h5mu
 from mvgraph.errors import UserError
 from mvgraph.features.se_crnn import FusionPart, count_numbers
+from mvgraph.report.folder import check_report_folder
 from mvgraph.reproduce import avsc, embeddings, gain
 from mvgraph.reproduce import se_crnn as fusion_stage
 from mvgraph.reproduce.avsc import reproduce_avsc
@@ -245,6 +246,7 @@ def test_simulated_is_marked_wherever_a_number_of_ours_stands(simulated: Path) -
     with open(simulated / "out" / "table2.csv", newline="") as file:
         rows = {row["model"]: row for row in csv.DictReader(file)}
     assert rows["[15]"]["how"] == "not run"
+    check_report_folder(simulated / "out")  # may be written anew
     done = json.loads(next((simulated / "work").glob("fusion-*/done.json")).read_text())
     assert done["record"]["cells"] == {"both": 10, "audio": 1, "video": 1}
 
@@ -261,6 +263,10 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     )
     assert "small VGG" in mistake("--root", tmp_path, "--small-vgg", "--weights", "x.pth")
     assert "fail" in mistake("--root", tmp_path, "--on-bad", "ignore")
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "index.html").write_text("<title>My page</title>")
+    assert "index.html is there already" in mistake("--simulate", "--out", tmp_path / "o")
+    assert (tmp_path / "o" / "index.html").read_text() == "<title>My page</title>"
     assert run_command_line(["reproduce"]) == 0
     assert "avsc" in capsys.readouterr().out
 

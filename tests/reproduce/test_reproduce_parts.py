@@ -58,9 +58,45 @@ def test_an_interrupted_stage_finds_its_folder_and_is_not_taken_for_done(tmp_pat
         Stages(tmp_path).run("a", {}, broken)
     found = Stages(tmp_path).run("a", {}, lambda folder: {"half": (folder / "half").read_text()})
     assert (found.record, found.cached) == ({"half": "kept"}, False)
-    (found.folder / "done.json").write_text("{}")
-    with pytest.raises(UserError, match=r"damaged.*remove the folder"):
-        Stages(tmp_path).run("a", {}, lambda folder: {})
+
+
+def test_a_damaged_stage_makes_what_is_damaged_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[str] = []
+
+    def work(folder: Path) -> dict[str, object]:
+        (folder / "deep").mkdir(exist_ok=True)
+        for name in ("one.npz", "deep/two.h5", "notes.txt"):
+            if not (folder / name).is_file():
+                made.append(name)
+                (folder / name).write_text(name)
+        return {"figure": 1}
+
+    def again() -> bool:
+        return Stages(tmp_path).run("a", {}, work).cached
+
+    folder = Stages(tmp_path).run("a", {}, work).folder
+    assert again()
+    del made[:]
+    (folder / "deep/two.h5").write_text("deep/twO.h5")
+    assert not again()
+    assert made == ["deep/two.h5"]
+    assert "deep/two.h5 of stage 'a' is damaged" in capsys.readouterr().err
+    assert again()
+    (folder / "one.npz").unlink()
+    assert not again()
+    (folder / "notes.txt").write_text("what is not sealed may change")
+    assert again()
+    done = folder / "done.json"
+    done.write_text(done.read_text().replace('"figure": 1', '"figure": 7'))
+    assert not again()
+    assert "The record of stage 'a' is damaged" in capsys.readouterr().err
+    assert Stages(tmp_path).run("a", {}, work).record == {"figure": 1}
+    said: list[str] = []
+    faults = iter(["a ledger is damaged", None])
+    assert not Stages(tmp_path, said.append).run("a", {}, work, lambda folder: next(faults)).cached
+    assert "a: a ledger is damaged" in said
 
 
 # -- clips --------------------------------------------------------------------------------------

@@ -107,6 +107,31 @@ def test_a_training_broken_off_continues_to_the_same_numbers(tmp_path: Path, sto
     assert torch.equal(again[0].weight, whole[0].weight)
 
 
+def test_a_damaged_checkpoint_is_set_aside_and_training_begins_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = samples(8, 0)
+    options = NetworkOptions(epochs=2)
+    fit_network(network(), train, options=options, folder=tmp_path)
+    name = json.loads((tmp_path / "progress.json").read_text())["weights"]
+    content = bytearray((tmp_path / name).read_bytes())
+    content[-1] ^= 1
+    (tmp_path / name).write_bytes(content)
+    ran: list[int] = []
+    again, whole = network(), network()
+    fit_network(
+        again,
+        train,
+        options=NetworkOptions(epochs=3),
+        folder=tmp_path,
+        on_epoch=lambda epoch, _: ran.append(epoch),
+    )
+    assert ran == [1, 2, 3]
+    assert f"The checkpoint {name} of a training is damaged" in capsys.readouterr().err
+    fit_network(whole, train, options=NetworkOptions(epochs=3))
+    assert torch.equal(again[0].weight, whole[0].weight)
+
+
 def test_a_folder_of_another_training_is_refused(tmp_path: Path) -> None:
     train = samples(8, 0)
     fit_network(network(), train, options=NetworkOptions(epochs=1), folder=tmp_path)

@@ -12,8 +12,10 @@ import pandas as pd
 from mvgraph.data.card import Card
 from mvgraph.data.door import text_array
 from mvgraph.data.importers.columns import given_split
+from mvgraph.data.importers.missing import observed_rows
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.data.labels import encode_labels
+from mvgraph.data.lazy import LazyViews
 from mvgraph.data.multiview import MultiViewData
 from mvgraph.errors import UserError
 
@@ -34,17 +36,23 @@ def assembled(
     groups: Mapping[str, np.ndarray],
     split: np.ndarray | None,
     observed: np.ndarray | None = None,
+    stored_mask: np.ndarray | None = None,
     notes: tuple[str, ...] = (),
 ) -> MultiViewData:
     """Data of an imported file; every refusal names the file.
 
-    Shapes: views[v] (N, d_v) or lazy views; labels, ids, groups[g], split (N,); observed (N, V) bool.
+    Shapes: views[v] (N, d_v) or lazy views; labels, ids, groups[g], split (N,); observed (N, V) bool; stored_mask
+    (N, V) as the file has it, for views in the order of their sorted names.
+
+    Lazy views come with `observed` decided, for their reader has to know.
 
     Raises:
         UserError: see `MultiViewData`.
     """
     try:
-        names = text_array("Sample ids", np.arange(n_samples) if ids is None else _texts(ids), n_samples)
+        names = sample_names(ids, n_samples)
+        if not isinstance(views, LazyViews):
+            observed = observed_rows(views, names, path, options, observed, stored_mask)
         codes, classes = encode_labels(None if labels is None else _cleaned(labels), n_samples, names)
         unlabelled = int((codes < 0).sum())
         if labels is not None and unlabelled:
@@ -64,6 +72,11 @@ def assembled(
     except UserError as error:
         text = str(error)
         raise UserError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+
+
+def sample_names(ids: np.ndarray | None, n_samples: int) -> np.ndarray:
+    """Ids as text, numbers of rows where a file has none. Shapes: (N,) strings."""
+    return text_array("Sample ids", np.arange(n_samples) if ids is None else _texts(ids), n_samples)
 
 
 def _cleaned(labels: np.ndarray) -> np.ndarray:

@@ -29,6 +29,26 @@ LABEL_NAMES = frozenset(
     )
 )
 ID_NAMES = frozenset(("id", "ids", "sampleid", "sampleids"))
+#: Usual names of a column of file names or samples that can serve as ids, the surest first.
+_FILE_NAMES = (
+    ("file", "files", "filename", "filenames", "filepath", "path"),
+    (
+        "sample",
+        "samplename",
+        "clip",
+        "clipid",
+        "image",
+        "imageid",
+        "video",
+        "videoid",
+        "audio",
+        "audioid",
+        "uid",
+    ),
+    ("name",),
+)
+#: What says whether a view is observed.
+FLAGS = {**dict.fromkeys(("1", "true", "yes"), True), **dict.fromkeys(("0", "false", "no"), False)}
 #: The name an official split gets that comes from a column.
 GIVEN_SPLIT = "given"
 _PART_OF = {
@@ -62,6 +82,27 @@ def the_one(
     if len(found) > 1:
         raise UserError(f"{path}: {what} could be in {' or '.join(found)}; say which with {flag}.")
     return found[0] if found else None
+
+
+def file_name_column(names: Iterable[str], path: Path) -> str | None:
+    """The column of file names that can serve as ids where nothing is called like ids; None if there is none.
+
+    Raises:
+        UserError: several would do.
+    """
+    names = list(names)
+    for known in _FILE_NAMES:
+        found = [name for name in names if usual(name) in known]
+        if len(found) > 1:
+            raise UserError(f"{path}: ids could be in {' or '.join(found)}; say which with --id-column.")
+        if found:
+            return found[0]
+    return None
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a column of that name can serve as ids."""
+    return any(usual(name) in known for known in _FILE_NAMES)
 
 
 def ask_for_labels(names: Iterable[str], path: Path) -> UserError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 
 from mvgraph.data import hdf5
+from mvgraph.data.card import Card
 from mvgraph.data.h5mu import read_h5mu
 from mvgraph.data.importers.h5ad import read_foreign_h5mu
 from mvgraph.data.importers.options import ImportOptions
@@ -16,6 +18,8 @@ from mvgraph.errors import UserError
 
 def read_h5mu_file(path: str | Path, options: ImportOptions | None = None) -> MultiViewData:
     """Read a `.h5mu` file; one that mvgraph wrote says everything itself and takes no options.
+
+    A data set that never got a name is called as its file.
 
     Raises:
         UserError: see `read_h5mu` and `read_foreign_h5mu`.
@@ -30,4 +34,5 @@ def read_h5mu_file(path: str | Path, options: ImportOptions | None = None) -> Mu
         raise UserError(
             f"{path} was written by mvgraph and says itself what is what; leave the import options out."
         )
-    return read_h5mu(path)
+    data = read_h5mu(path)
+    return data if data.name != Card().name else data.with_card(replace(data.card, name=path.stem))

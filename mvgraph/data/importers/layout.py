@@ -16,6 +16,7 @@ from mvgraph.data.importers.columns import (
     the_one,
     usual,
 )
+from mvgraph.data.importers.mask import mask_address, mask_values
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.data.importers.tree import Cell, Leaf, Node, Struct, addresses, children
 from mvgraph.errors import UserError
@@ -39,6 +40,7 @@ class Found:
     groups: Mapping[str, np.ndarray]
     split: np.ndarray | None
     notes: tuple[str, ...]
+    observed: np.ndarray | None = None
 
 
 def find(tree: Mapping[str, Node], options: ImportOptions, path: Path) -> Found:
@@ -59,7 +61,9 @@ def find(tree: Mapping[str, Node], options: ImportOptions, path: Path) -> Found:
     if labels_at is None and not options.no_labels:
         raise ask_for_labels(tree, path)
     ids_at = the_one(nodes if options.id_column else tree, ID_NAMES, options.id_column, "ids", path)
+    observed_at = mask_address(nodes, tree, options)
     columns = {name for name in (labels_at, ids_at, options.split_column, *options.group_columns) if name}
+    columns |= {observed_at} if observed_at else set()
     labels = None if labels_at is None else _values(nodes[labels_at], labels_at, path, "labels")
     ids = None if ids_at is None else _values(nodes[ids_at], ids_at, path, "ids")
     groups = {name: _named(nodes, name, "--group-column", path) for name in options.group_columns}
@@ -77,7 +81,9 @@ def find(tree: Mapping[str, Node], options: ImportOptions, path: Path) -> Found:
         id(nodes[name])
         for name in {*columns, *(part for view in options.views for part in options.selectors(view))}
     }
-    return Found(n_samples, views, transposed, labels, ids, groups, split, _notes(tree, used, columns))
+    notes = _notes(tree, used, columns)
+    observed = mask_values(nodes[observed_at]) if observed_at else None
+    return Found(n_samples, views, transposed, labels, ids, groups, split, notes, observed)
 
 
 def _unwrapped(tree: Mapping[str, Node], options: ImportOptions) -> Mapping[str, Node]:

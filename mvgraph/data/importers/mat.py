@@ -46,6 +46,7 @@ def read_mat(path: str | Path, options: ImportOptions | None = None) -> MultiVie
         ids=found.ids,
         groups=found.groups,
         split=found.split,
+        stored_mask=found.observed,
         notes=found.notes,
     )
 

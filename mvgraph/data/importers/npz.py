@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from mvgraph.data.door import check_finite
+from mvgraph.data.door import check_finite, nan_rows
 from mvgraph.data.frozen import read_only
-from mvgraph.data.importers.assemble import assembled
+from mvgraph.data.importers.assemble import assembled, sample_names
 from mvgraph.data.importers.layout import find
 from mvgraph.data.importers.limits import check_packed
+from mvgraph.data.importers.missing import nan_sentence, observed_rows
 from mvgraph.data.importers.npy import Header, read_header, read_values, read_view
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.data.importers.tree import Leaf, Node
@@ -56,6 +57,12 @@ def read_npz(path: str | Path, options: ImportOptions | None = None) -> MultiVie
         name: leaf.shape[0] if found.transposed[name] else leaf.shape[1] for name, leaf in found.views.items()
     }
     reader = _ViewReader(path, _stamp(path), key_of, dict(found.transposed))
+    observed = None
+    if options.nan_is_missing or options.observed is not None or found.observed is not None:
+        names = sample_names(found.ids, found.n_samples)
+        observed = observed_rows(_Reads(reader), names, path, options, None, found.observed)
+        hidden = {name: ~observed[:, column] for column, name in enumerate(key_of)}
+        reader = replace(reader, hidden={name: rows for name, rows in hidden.items() if rows.any()})
     return assembled(
         LazyViews(dims, found.n_samples, reader),
         found.n_samples,
@@ -65,6 +72,7 @@ def read_npz(path: str | Path, options: ImportOptions | None = None) -> MultiVie
         ids=found.ids,
         groups=found.groups,
         split=found.split,
+        observed=observed,
         notes=found.notes,
     )
 
@@ -152,9 +160,21 @@ class _ViewReader:
     stamp: tuple[int, int]
     key_of: dict[str, str]
     transposed: dict[str, bool]
+    hidden: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __call__(self, name: str) -> np.ndarray:
-        """Shapes: (N, d_v) float32, read-only."""
+        """Shapes: (N, d_v) float32, read-only; rows that are not observed are zero."""
+        result = self.stored(name)
+        if name in self.hidden:
+            result[self.hidden[name]] = 0.0
+        alone = nan_rows(result, result.shape[0])
+        if alone.any():
+            raise UserError(f"{self.path}: {nan_sentence(name, alone, None)}")
+        check_finite(name, result)
+        return read_only(result)
+
+    def stored(self, name: str) -> np.ndarray:
+        """The values as the file has them. Shapes: (N, d_v) float32."""
         key = self.key_of[name]
         with _opened(self.path) as archive:
             if _stamp(self.path) != self.stamp:
@@ -163,9 +183,23 @@ class _ViewReader:
             with archive.open(member) as stream:
                 what = f"array {key!r}"
                 header = read_header(stream, member.file_size, self.path, what)
-                result = read_view(stream, header, self.transposed[name], self.path, what)
-        check_finite(name, result)
-        return read_only(result)
+                return read_view(stream, header, self.transposed[name], self.path, what)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reads(Mapping[str, np.ndarray]):
+    """Views as the file has them, each read when it is looked at and not kept."""
+
+    reader: _ViewReader
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.reader.stored(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.reader.key_of)
+
+    def __len__(self) -> int:
+        return len(self.reader.key_of)
 
 
 def _skip(stream: IO[bytes], count: int) -> None:

@@ -26,6 +26,9 @@ class ImportOptions:
         id_column: key or column of the sample ids.
         group_columns: keys or columns of groups (subject, location, ...).
         split_column: key or column that says train, validation or test.
+        observed: which sample has which view: key of an (N, V) array, or a file: a table with ids and one column a
+            view, or `.npy`. Columns of an array follow the sorted names of the views.
+        nan_is_missing: a row of NaN alone means that the sample lacks the view.
 
     Raises:
         UserError: an option of the wrong type, or options that contradict each other.
@@ -39,9 +42,11 @@ class ImportOptions:
     id_column: str | None = None
     group_columns: tuple[str, ...] = ()
     split_column: str | None = None
+    observed: str | None = None
+    nan_is_missing: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("labels", "prefix", "id_column", "split_column"):
+        for name in ("labels", "prefix", "id_column", "split_column", "observed"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or not value):
                 raise UserError(f"The import option {name} must be a name, not {value!r}.")

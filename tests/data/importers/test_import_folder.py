@@ -96,12 +96,12 @@ def test_views_by_name_of_file(tmp_path: Path) -> None:
         (
             {"a.csv": "id,x,y\n1,1,0\n", "b.csv": "id,x,y\n1,1,1\n"},
             {},
-            "labels of id '1' is 1, but another file says 0",
+            r"labels of id '1' is 0 in a.csv \(column 'y'\), but 1 in b.csv \(column 'y'\)",
         ),
         (
-            {"a.csv": "id,x\n1,1\n", "b.npy": np.ones((1, 2)), "y.csv": "id,y\n1,0\n"},
+            {"a.csv": "id,x,y\n1,1,0\n", "b.npy": np.ones((1, 2))},
             {},
-            "has ids, but b.npy has none",
+            "has ids, but b.npy has none; put the ids of its rows into b_ids.csv",
         ),
         ({"a.csv": "id,x\n1,1\n", "y.csv": "id,p,q\n1,0,2\n"}, {}, "which column holds labels must be said"),
         ({"a.npy": np.ones((4, 2)), "y.npy": np.arange(4)}, {"prefix": "_"}, "do not apply to a folder"),

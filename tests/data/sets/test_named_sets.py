@@ -68,12 +68,29 @@ def test_converted_once_and_read_lazily(toy: type[Toy]) -> None:
     np.testing.assert_array_equal(second.views["x"][:, 0], np.arange(6))
 
 
-def test_a_damaged_conversion_is_made_again_without_a_download(toy: type[Toy], shelf: Shelf) -> None:  # noqa: F811
-    load(toy)
-    toy.converted_path().write_bytes(b"noise")
+@pytest.mark.parametrize("damage", ["noise", "one bit"])
+def test_a_damaged_conversion_is_set_aside_and_made_again_without_a_download(
+    toy: type[Toy],
+    shelf: Shelf,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+    damage: str,
+) -> None:
+    right = load(toy).fingerprint
+    path = toy.converted_path()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(b"noise" if damage == "noise" else content)
+    capsys.readouterr()
+    assert load(toy).fingerprint == right
+    assert (toy.converted, len(shelf.asked)) == (2, 1)
+    assert f"The converted file of data set '{toy.name}' is damaged" in capsys.readouterr().err
+    assert (path.parent / "damaged" / path.name).is_file()
     assert load(toy).n_samples == 6
     assert toy.converted == 2
-    assert len(shelf.asked) == 1
+    # Broken off between file and seal: made again, and nothing was damaged.
+    path.with_name(path.name + ".sha256").unlink()
+    assert load(toy).fingerprint == right
+    assert (toy.converted, capsys.readouterr().err) == (3, "")
 
 
 def test_a_changed_conversion_is_not_read_from_the_cache(

@@ -38,6 +38,7 @@ def test_a_wheel_is_fetched_once(shelf: Shelf, capsys: pytest.CaptureFixture[str
     found.write_bytes(b"noise")
     assert path.fetch()["pkg/data.csv"].read_bytes() == DATA
     assert len(shelf.asked) == 1
+    assert "The cached file pkg/data.csv of some-set==1.2 is damaged" in capsys.readouterr().err
 
 
 def test_an_sdist(shelf: Shelf) -> None:  # noqa: F811
