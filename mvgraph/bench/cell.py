@@ -120,7 +120,7 @@ def run_cell(
             for selection, parts in probabilities.items()
         }
         if not data.observed.all():
-            complete = data.observed.all(axis=1)
+            complete = np.asarray(data.observed.all(axis=1), dtype=np.bool_)
             for selection, parts in probabilities.items():
                 for part in PARTS:
                     metrics[selection][part] |= apart(parts[part], labels[part], complete[rows[part]])
