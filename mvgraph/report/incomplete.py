@@ -44,7 +44,7 @@ class Incomplete:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        complete, lacking = (f"{count:,.0f}" for count in self.rows)
+        complete, lacking = (f"{count:,.1f}".removesuffix(".0") for count in self.rows)
         return (
             "method",
             f"accuracy, rows with every view (%; {complete} rows)",
