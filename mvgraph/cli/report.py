@@ -9,12 +9,14 @@ import typer
 
 from mvgraph.cli.application import app, examples
 from mvgraph.cli.output import Force, short
+from mvgraph.cli.ranking import RankBy
 
 
 @app.command(
     epilog=examples(
         "mvgraph report runs/quickstart",
         "mvgraph report runs/quickstart --out reports/quickstart",
+        "mvgraph report runs/quickstart --rank-by macro-f1",
         "mvgraph report runs/tune-dm-gcn-mfeat            # of a search",
         "mvgraph report runs/first runs/second --out both # one report over several runs",
     )
@@ -25,6 +27,7 @@ def report(
         typer.Argument(help="Run folder, as `mvgraph run` printed it, or several.", metavar="RUN..."),
     ],
     out: Annotated[Path | None, typer.Option("--out", help="Where to write, by default RUN/report.")] = None,
+    rank_by: RankBy = None,
     force: Force = False,
 ) -> None:
     """Write HTML, Markdown, CSV and figures from a run's ledger, or the page of a search; finished or not."""
@@ -41,4 +44,4 @@ def report(
         return
     from mvgraph.report import write
 
-    typer.echo(short(write(runs, out)))
+    typer.echo(short(write(runs, out, rank_by)))

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from mvgraph.errors import UserError
+from mvgraph.report.scores import split_key
 from mvgraph.report.snapshot import IMPORTED, Predictions, Record, Snapshot, read
-from mvgraph.report.tables import split_key
 
 #: Endings of a cell from best to worst; the best one of several runs counts.
 KINDS = ("records", "failures", "missing")

@@ -23,7 +23,9 @@ _OURS = re.compile(
 )
 
 
-def write(run_folder: str | Path | Sequence[Path], out: str | Path | None = None) -> Path:
+def write(
+    run_folder: str | Path | Sequence[Path], out: str | Path | None = None, rank_by: str | None = None
+) -> Path:
     """Write ``index.html``, ``report.md``, ``leaderboard.md``, ``leaderboard.csv``, ``cells.csv`` and PNG figures.
 
     Works on a half-finished run. Nothing but the ledger is read, and the ledger is not changed. Beside a run of few
@@ -32,12 +34,13 @@ def write(run_folder: str | Path | Sequence[Path], out: str | Path | None = None
     Args:
         run_folder: a folder that holds ``ledger.sqlite``, or several whose cells come into one report.
         out: where to write, ``run_folder/report`` by default.
+        rank_by: accuracy, macro-accuracy, macro-f1 or log-loss; by default what the suite says.
 
     Returns:
         The path of ``index.html``.
 
     Raises:
-        UserError: a folder holds no ledger, or several are given without ``out``.
+        UserError: a folder holds no ledger, several are given without ``out``, or nothing ranks by `rank_by`.
     """
     runs = [Path(run_folder)] if isinstance(run_folder, str | Path) else list(run_folder)
     if out is None and len(runs) != 1:
@@ -46,7 +49,7 @@ def write(run_folder: str | Path | Sequence[Path], out: str | Path | None = None
         )
     folder = runs[0] / "report" if out is None else Path(out)
     with read_runs(runs) as snapshot:
-        page = write_snapshot(snapshot, folder)
+        page = write_snapshot(snapshot, folder, rank_by)
     write_predictions(runs, folder / "predictions.csv")
     return page
 
@@ -74,12 +77,12 @@ def write_predictions(runs: Sequence[Path], path: Path) -> None:
     _replace(path, frame.to_csv(index=False, lineterminator="\n").encode("utf-8"))
 
 
-def write_snapshot(snapshot: Snapshot, folder: Path) -> Path:
+def write_snapshot(snapshot: Snapshot, folder: Path, rank_by: str | None = None) -> Path:
     """The same from a snapshot, wherever it comes from."""
     from mvgraph.report import markdown, page, sheets
     from mvgraph.report.assemble import assemble
 
-    report = assemble(snapshot)
+    report = assemble(snapshot, rank_by)
     texts = {
         "leaderboard.md": markdown.leaderboard(report),
         "report.md": markdown.document(report),
