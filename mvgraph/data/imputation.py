@@ -105,8 +105,9 @@ def filled(
         from sklearn.impute import KNNImputer
 
         imputer = KNNImputer(n_neighbors=NEIGHBOURS, keep_empty_features=True).fit(table[fit_rows])
-        rows = holes.any(axis=1)
-        table[rows] = np.where(holes[rows], imputer.transform(table[rows]), table[rows])
+        incomplete = holes.any(axis=1)
+        part = table[incomplete]
+        table[incomplete] = np.where(holes[incomplete], imputer.transform(part), part)
         return table
     middle = np.nanmedian if kind == "median" else np.nanmean
     fillers = middle(table[fit_rows][:, at], axis=0)

@@ -87,7 +87,11 @@ def without_nan(
             str(c)
             for c in (np.flatnonzero(~full) if _columns(view) is None else np.array(_columns(view))[~full])
         ]
-        result[name] = view.loc[:, full] if isinstance(view, pd.DataFrame) else np.asarray(view)[:, full]
+        result[name] = (
+            view.iloc[:, np.flatnonzero(full)]
+            if isinstance(view, pd.DataFrame)
+            else np.asarray(view)[:, full]
+        )
         notes.append(f"{len(left)} columns of view {name!r} with a NaN cell were left out: {listing(left)}.")
     return Whole(result, None, None, tuple(notes))
 

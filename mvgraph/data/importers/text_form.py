@@ -129,8 +129,8 @@ def _separator(readings: dict[str, list[list[str]]], path: Path) -> str:
     if len(fitting) == 1:
         return next(iter(fitting))
     shares = {mark: _share_of_numbers(rows) for mark, rows in fitting.items()}
-    best = max(shares.values())
-    leading = [mark for mark, share in shares.items() if share == best]
+    most = max(shares.values())
+    leading = [mark for mark, share in shares.items() if share == most]
     if len(leading) > 1:
         if "," in leading:
             return ","
