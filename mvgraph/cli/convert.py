@@ -21,6 +21,7 @@ from mvgraph.cli.output import Force, Name, facts, observed_share, short
         "mvgraph data convert table.csv mine.h5mu --view audio=v1_* --view motion=v2_*",
         "mvgraph data convert folder/ mine.h5mu --id-column clip",
         "mvgraph data convert folder/ mine.h5mu --nan-is-missing --name scenes",
+        "mvgraph data convert papers.mat papers.h5mu --graph cites=net",
         "mvgraph data convert cells.h5ad cells.h5mu --labels celltype --view pca=obsm/X_pca",
     )
 )
@@ -45,6 +46,7 @@ def convert(
     split_column: given.SplitColumn = None,
     observed: given.Observed = None,
     nan_is_missing: given.NanIsMissing = False,
+    graphs: given.Graphs = None,
     compact: Annotated[
         bool, typer.Option("--compact", help="Pack the views: smaller, and slower to read and write.")
     ] = False,
@@ -66,6 +68,7 @@ def convert(
         split_column=split_column,
         observed=observed,
         nan_is_missing=nan_is_missing,
+        graphs=graphs,
     )
     made = run(source, target, options, compact, name=name, overwrite=force)
     widths = ", ".join(f"{name} {width}" for name, width in made.view_dims.items())
@@ -77,6 +80,7 @@ def convert(
             ("samples", f"{made.n_samples}, of which {labelled} labelled"),
             ("views", widths),
             ("observed", observed_share(made)),
+            *(("graph", f"{name}, {graph.nnz} edges given") for name, graph in made.graphs.items()),
             ("classes", made.n_classes),
             ("groups", ", ".join(made.groups)),
             *(("note", note) for note in made.card.notes),

@@ -82,6 +82,16 @@ NanIsMissing = Annotated[
     typer.Option("--nan-is-missing", help="A row of NaN alone means that the sample lacks the view."),
 ]
 
+Graphs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--graph",
+        help="A given graph and where it is: a square array's key (net, obsp/connectivities) or a file of edges (id, "
+        "id, weight). The view of that name gets no kNN graph. Once per graph.",
+        metavar="NAME=KEY",
+    ),
+]
+
 
 def gathered(
     *,
@@ -96,6 +106,7 @@ def gathered(
     split_column: str | None = None,
     observed: str | None = None,
     nan_is_missing: bool = False,
+    graphs: list[str] | None = None,
 ) -> ImportOptions:
     """The options of a command in one object.
 
@@ -119,6 +130,7 @@ def gathered(
         split_column=split_column,
         observed=observed,
         nan_is_missing=nan_is_missing,
+        graphs=_graphs(graphs or []),
     )
 
 
@@ -131,4 +143,17 @@ def _views(texts: list[str]) -> dict[str, tuple[str, ...]]:
         if not equals or not name or not parts:
             raise UserError(f"--view must be written VIEW=KEY, e.g. --view audio=v1_*, not {text!r}.")
         found[name] = (*found.get(name, ()), *parts)
+    return found
+
+
+def _graphs(texts: list[str]) -> dict[str, str]:
+    """`cites=net` by name."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, where = text.partition("=")
+        if not equals or not name or not where:
+            raise UserError(f"--graph must be written NAME=KEY, e.g. --graph cites=net, not {text!r}.")
+        if name in found:
+            raise UserError(f"--graph names {name!r} twice; a view has one graph.")
+        found[name] = where
     return found

@@ -12,6 +12,7 @@ import pandas as pd
 from mvgraph.data.card import Card
 from mvgraph.data.door import text_array
 from mvgraph.data.importers.columns import given_split
+from mvgraph.data.importers.given_graphs import given_graphs, with_features
 from mvgraph.data.importers.missing import observed_rows
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.data.labels import encode_labels
@@ -38,11 +39,12 @@ def assembled(
     observed: np.ndarray | None = None,
     stored_mask: np.ndarray | None = None,
     notes: tuple[str, ...] = (),
+    graphs: Mapping[str, Any] | None = None,
 ) -> MultiViewData:
     """Data of an imported file; every refusal names the file.
 
     Shapes: views[v] (N, d_v) or lazy views; labels, ids, groups[g], split (N,); observed (N, V) bool; stored_mask
-    (N, V) as the file has it, for views in the order of their sorted names.
+    (N, V) as the file has it, for views in the order of their sorted names; graphs[v] (N, N).
 
     Lazy views come with `observed` decided, for their reader has to know.
 
@@ -53,6 +55,11 @@ def assembled(
         names = sample_names(ids, n_samples)
         if not isinstance(views, LazyViews):
             observed = observed_rows(views, names, path, options, observed, stored_mask)
+        given = given_graphs(graphs or {}, names, path, options)
+        if any(name not in views for name in given):
+            mask = np.ones((n_samples, len(views)), dtype=bool) if observed is None else observed
+            views, observed, said = with_features(views, given, mask, path)
+            notes = (*notes, *said)
         codes, classes = encode_labels(None if labels is None else _cleaned(labels), n_samples, names)
         unlabelled = int((codes < 0).sum())
         if labels is not None and unlabelled:
@@ -68,6 +75,7 @@ def assembled(
             if split is None
             else given_split(split, options.split_column or "split", path),
             card=file_card(path, notes),
+            graphs=given,
         )
     except UserError as error:
         text = str(error)

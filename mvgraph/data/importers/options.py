@@ -29,6 +29,8 @@ class ImportOptions:
         observed: which sample has which view: key of an (N, V) array, or a file: a table with ids and one column a
             view, or `.npy`. Columns of an array follow the sorted names of the views.
         nan_is_missing: a row of NaN alone means that the sample lacks the view.
+        graphs: view name -> where its graph is: the key of a square array, or a file of edges (id, id, weight). A
+            name of no other view makes a view of its own, with the features of the other views.
 
     Raises:
         UserError: an option of the wrong type, or options that contradict each other.
@@ -44,6 +46,7 @@ class ImportOptions:
     split_column: str | None = None
     observed: str | None = None
     nan_is_missing: bool = False
+    graphs: Mapping[str, str] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:
         for name in ("labels", "prefix", "id_column", "split_column", "observed"):
@@ -62,6 +65,15 @@ class ImportOptions:
         if not isinstance(self.views, Mapping):
             raise UserError("The import option views must map names of views to keys or columns.")
         object.__setattr__(self, "views", FrozenMapping(_selectors(self.views)))
+        if not isinstance(self.graphs, Mapping):
+            raise UserError("The import option graphs must map names of views to keys or files.")
+        for name, key in self.graphs.items():
+            plain_name("graph", name)
+            if not isinstance(key, str) or not key:
+                raise UserError(
+                    f"The import option graphs must say where graph {name!r} stands, not {key!r}."
+                )
+        object.__setattr__(self, "graphs", FrozenMapping(self.graphs))
         if self.views and self.prefix is not None:
             raise UserError("Give the views either one by one or by a prefix, not both.")
 
