@@ -55,6 +55,8 @@ def convert(
 ) -> None:
     """Convert a data set in any usual form to .h5mu; what cannot be decided is asked for."""
     from mvgraph.data import convert as run
+    from mvgraph.data import load
+    from mvgraph.data.resolution import float64_notes
 
     options = given.gathered(
         labels=labels,
@@ -83,6 +85,6 @@ def convert(
             *(("graph", f"{name}, {graph.nnz} edges given") for name, graph in made.graphs.items()),
             ("classes", made.n_classes),
             ("groups", ", ".join(made.groups)),
-            *(("note", note) for note in made.card.notes),
+            *(("note", note) for note in (*made.card.notes, *float64_notes(load(target)))),
         ]
     )

@@ -23,6 +23,7 @@ ROOMS = (
     "training",
     "serving",
     "contract",
+    "evaluation",
     "bench",
     "tuning",
     "tracking",
