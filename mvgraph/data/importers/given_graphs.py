@@ -137,7 +137,7 @@ def with_features(
 
     Shapes: views[v] (N, d_v); observed (N, V) -> views, observed (N, V + new), notes.
     """
-    features = {name: np.asarray(views[name], dtype=np.float32) for name in views}
+    features = {name: np.asarray(views[name]) for name in views}
     new = [name for name in graphs if name not in features]
     n = observed.shape[0]
     if features:

@@ -193,3 +193,10 @@ def test_a_method_sees_the_graph() -> None:
     first = probabilities(network())
     np.testing.assert_array_equal(first, probabilities(network()))
     assert not np.array_equal(first, probabilities(np.ones((N, N))))
+
+
+def test_features_keep_what_float32_cannot_hold(tmp_path: Path) -> None:
+    times = 1.7e9 + np.arange(N, dtype=np.float64)[:, None] * [0.5, 0.25]
+    np.savez(tmp_path / "m.npz", times=times, y=small_labels(), net=network())
+    data = load(tmp_path / "m.npz", graphs={"cites": "net"})
+    np.testing.assert_array_equal(data.views["cites"], times)
