@@ -22,6 +22,7 @@ from mvgraph.cli.output import Force, Name, facts, observed_share, short
         "mvgraph data convert folder/ mine.h5mu --id-column clip",
         "mvgraph data convert folder/ mine.h5mu --nan-is-missing --name scenes",
         "mvgraph data convert lab.csv mine.h5mu --prefix _ --sep ';' --decimal , --nan median",
+        "mvgraph data convert papers.mat papers.h5mu --graph cites=net",
         "mvgraph data convert cells.h5ad cells.h5mu --labels celltype --view pca=obsm/X_pca",
     )
 )
@@ -57,6 +58,7 @@ def convert(
             metavar="KIND",
         ),
     ] = None,
+    graphs: given.Graphs = None,
     compact: Annotated[
         bool, typer.Option("--compact", help="Pack the views: smaller, and slower to read and write.")
     ] = False,
@@ -83,6 +85,7 @@ def convert(
         separator=separator,
         decimal=decimal,
         nan=nan,
+        graphs=graphs,
     )
     made = run(source, target, options, compact, name=name, overwrite=force, scale=scale)
     widths = ", ".join(f"{name} {width}" for name, width in made.view_dims.items())
@@ -94,6 +97,7 @@ def convert(
             ("samples", f"{made.n_samples}, of which {labelled} labelled"),
             ("views", widths),
             ("observed", observed_share(made)),
+            *(("graph", f"{name}, {graph.nnz} edges given") for name, graph in made.graphs.items()),
             ("classes", made.n_classes),
             ("groups", ", ".join(made.groups)),
             *(("note", note) for note in (*made.card.notes, *float64_notes(load(target)))),

@@ -67,6 +67,7 @@ def show(
     split_column: given.SplitColumn = None,
     observed: given.Observed = None,
     nan_is_missing: given.NanIsMissing = False,
+    graphs: given.Graphs = None,
 ) -> None:
     """Show views, classes, groups, splits, fingerprint and card of a data set."""
     from mvgraph.data import load
@@ -84,6 +85,7 @@ def show(
         split_column=split_column,
         observed=observed,
         nan_is_missing=nan_is_missing,
+        graphs=graphs,
     )
     loaded = load(source, options)
     labelled = int(loaded.class_counts.sum())
@@ -117,6 +119,9 @@ def _show_tables(loaded: MultiViewData) -> None:
         for (name, width), part in zip(loaded.view_dims.items(), share, strict=True)
     ]
     table(("View", "Features", "Observed (%)"), rows)
+    if loaded.graphs:
+        heading("Given graphs")
+        table(("View", "Edges"), [(name, graph.nnz) for name, graph in loaded.graphs.items()])
     heading(f"{loaded.n_classes} classes")
     table(("Class", "Samples"), list(zip(loaded.classes, loaded.class_counts.tolist(), strict=True)))
     if loaded.groups:

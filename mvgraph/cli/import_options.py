@@ -103,6 +103,16 @@ Nan = Annotated[
     ),
 ]
 
+Graphs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--graph",
+        help="A given graph and where it is: a square array's key (net, obsp/connectivities) or a file of edges (id, "
+        "id, weight). The view of that name gets no kNN graph. Once per graph.",
+        metavar="NAME=KEY",
+    ),
+]
+
 
 def gathered(
     *,
@@ -120,6 +130,7 @@ def gathered(
     separator: str | None = None,
     decimal: str | None = None,
     nan: str | None = None,
+    graphs: list[str] | None = None,
 ) -> ImportOptions:
     """The options of a command in one object.
 
@@ -146,6 +157,7 @@ def gathered(
         separator="\t" if separator in ("\\t", "tab") else separator,
         decimal=decimal,
         nan=nan,
+        graphs=_graphs(graphs or []),
     )
 
 
@@ -158,4 +170,17 @@ def _views(texts: list[str]) -> dict[str, tuple[str, ...]]:
         if not equals or not name or not parts:
             raise UserError(f"--view must be written VIEW=KEY, e.g. --view audio=v1_*, not {text!r}.")
         found[name] = (*found.get(name, ()), *parts)
+    return found
+
+
+def _graphs(texts: list[str]) -> dict[str, str]:
+    """`cites=net` by name."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, where = text.partition("=")
+        if not equals or not name or not where:
+            raise UserError(f"--graph must be written NAME=KEY, e.g. --graph cites=net, not {text!r}.")
+        if name in found:
+            raise UserError(f"--graph names {name!r} twice; a view has one graph.")
+        found[name] = where
     return found

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mvgraph.data.given_graphs import graph_hash
+
 if TYPE_CHECKING:
     from mvgraph.data.multiview import MultiViewData
 
@@ -29,6 +31,8 @@ class Fingerprint:
     class_counts: tuple[int, ...]
     views: tuple[tuple[int, str], ...]
     labels_hash: str
+    #: Hash of a view and of its given graph, sorted; empty where no graph was given.
+    graphs: tuple[tuple[str, str], ...] = ()
 
     @property
     def digest(self) -> str:
@@ -44,6 +48,8 @@ class Fingerprint:
             "views": [list(view) for view in self.views],
             "labels_hash": self.labels_hash,
         }
+        if self.graphs:  # left out where empty, so that fingerprints stay
+            content["graphs"] = [list(graph) for graph in self.graphs]
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
     @classmethod
@@ -55,6 +61,7 @@ class Fingerprint:
             class_counts=tuple(int(count) for count in content["class_counts"]),
             views=tuple((int(width), str(digest)) for width, digest in content["views"]),
             labels_hash=str(content["labels_hash"]),
+            graphs=tuple((str(view), str(graph)) for view, graph in content.get("graphs", [])),
         )
 
 
@@ -94,14 +101,13 @@ def hash_of_view(data: MultiViewData, name: str, column: int) -> str:
 
 def fingerprint_of(data: MultiViewData) -> Fingerprint:
     """Compute the fingerprint; reads every view once."""
-    views = sorted(
-        (width, hash_of_view(data, name, column))
-        for column, (name, width) in enumerate(data.view_dims.items())
-    )
+    hashes = {name: hash_of_view(data, name, column) for column, name in enumerate(data.view_dims)}
+    views = sorted((width, hashes[name]) for name, width in data.view_dims.items())
     return Fingerprint(
         n_samples=data.n_samples,
         n_classes=data.n_classes,
         class_counts=tuple(int(count) for count in data.class_counts),
         views=tuple(views),
         labels_hash=hashlib.sha256(data.labels.astype("<i8").tobytes()).hexdigest(),
+        graphs=tuple(sorted((hashes[name], graph_hash(graph)) for name, graph in data.graphs.items())),
     )

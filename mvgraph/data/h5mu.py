@@ -6,6 +6,7 @@
     /obs                      ids, `label` (categorical, -1 = unlabelled), one column a group
     /obsmap/<view>            (N,) 1-based row of X of each sample, 0 = the sample lacks the view
                               and one column `split:<name>` an official split
+    /obsp/<view>              (N, N) sparse weights of the given graph of a view, if it has one
     /uns/mvgraph              format, card, names of the groups, how the official splits were made, cells that were
                               filled when the data was imported
 
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from scipy import sparse
 
 from mvgraph.data import hdf5
 from mvgraph.data.card import Card
@@ -76,6 +78,7 @@ def read_h5mu(path: str | Path) -> MultiViewData:
             official_splits=_read_splits(uns, obs, path),
             card=_read_card(uns, path),
             imputation=_read_imputation(uns, ids.size, dims, path),
+            graphs=_read_graphs(file, uns, ids.size, path),
         )
 
 
@@ -106,6 +109,17 @@ def _row_maps(
     if not rows:
         raise UserError(f"{path} holds no view.")
     return rows, dims, wide
+
+
+def _read_graphs(file: h5py.File, uns: h5py.Group, n_samples: int, path: Path) -> dict[str, sparse.csr_array]:
+    """The graphs that /uns/mvgraph names; other matrices in /obsp are other tools'."""
+    if "graphs" not in uns:
+        return {}
+    obsp = hdf5.group_at(file, "obsp", path)
+    return {
+        name: hdf5.sparse_at(obsp, name, n_samples, path)
+        for name in hdf5.strings_at(uns, "graphs", path).tolist()
+    }
 
 
 def _stamp(path: Path) -> tuple[int, int]:

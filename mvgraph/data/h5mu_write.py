@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from scipy import sparse
 
 import mvgraph
 from mvgraph.data.atomic import atomic_path
@@ -71,6 +72,8 @@ def _write_file(file: h5py.File, data: MultiViewData, compact: bool) -> None:
         _strings(obs, name, values)
     for name, split in columns_of_splits.items():
         _categorical(obs, name, split.assignment(data.n_samples), PARTS)
+    for name, graph in data.graphs.items():
+        _sparse(file["obsp"], name, graph)
     _write_uns(_dict(file, "uns"), data)
 
 
@@ -122,6 +125,8 @@ def _write_uns(uns: h5py.Group, data: MultiViewData) -> None:
     own = _dict(uns, "mvgraph")
     _mark(own.create_dataset("format", data=FORMAT, track_times=False), "numeric-scalar", "0.2.0")
     _strings(own, "groups", list(data.groups))
+    if data.graphs:  # other files keep the bytes they had
+        _strings(own, "graphs", list(data.graphs))
     card = _dict(own, "card")
     for key in ("name", "title", "source", "licence", "citation"):
         _text(card, key, getattr(data.card, key))
@@ -170,6 +175,14 @@ def _frame(parent: h5py.Group, name: str, index: Any, columns: list[str]) -> h5p
 
 def _array(parent: h5py.Group, name: str, values: np.ndarray, **storage: Any) -> None:
     _mark(parent.create_dataset(name, data=values, track_times=False, **storage), "array", "0.2.0")
+
+
+def _sparse(parent: h5py.Group, name: str, matrix: sparse.csr_array) -> None:
+    group = parent.create_group(name)
+    _mark(group, "csr_matrix", "0.1.0")
+    group.attrs["shape"] = np.asarray(matrix.shape, dtype=np.int64)
+    for part in ("data", "indices", "indptr"):
+        group.create_dataset(part, data=getattr(matrix, part), track_times=False)
 
 
 def _strings(parent: h5py.Group, name: str, values: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from scipy import sparse
 
 from mvgraph.data.resolution import Resolution, may_lose
 from mvgraph.errors import UserError
@@ -161,3 +162,31 @@ def text_at(parent: h5py.Group, name: str, path: Path) -> str:
     if dataset.shape != () or h5py.check_string_dtype(dataset.dtype) is None:
         raise UserError(f"{path}: {dataset.name} must be one string.")
     return str(dataset.asstr()[()])
+
+
+def sparse_at(parent: h5py.Group, name: str, size: int, path: Path) -> sparse.csr_array:
+    """A square sparse matrix; every index is checked, for scipy would follow them anywhere. Shapes: (size, size).
+
+    Raises:
+        UserError: another form, another shape, or indices that do not fit it.
+    """
+    group = group_at(parent, name, path)
+    values = dataset_at(group, "data", path)
+    indices, pointers = integers_at(group, "indices", path), integers_at(group, "indptr", path)
+    shape = tuple(int(length) for length in np.atleast_1d(group.attrs.get("shape", ())))
+    fits = (
+        group.attrs.get("encoding-type") == "csr_matrix"
+        and shape == (size, size)
+        and values.dtype.kind in "fiub"
+        and values.shape == indices.shape
+        and pointers.size == size + 1
+        and pointers[0] == 0
+        and pointers[-1] == indices.size
+        and bool((np.diff(pointers) >= 0).all())
+        and (indices.size == 0 or (int(indices.min()) >= 0 and int(indices.max()) < size))
+    )
+    if not fits:
+        raise UserError(
+            f"{path}: {group.name} is not a sparse matrix (csr) of {size} x {size}, or is damaged."
+        )
+    return sparse.csr_array((np.asarray(values[()]), indices, pointers), shape=(size, size))

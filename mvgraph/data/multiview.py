@@ -7,12 +7,14 @@ from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from mvgraph.data import door, intake
 from mvgraph.data.attachments import checked_groups, checked_splits
 from mvgraph.data.card import Card
 from mvgraph.data.fingerprint import Fingerprint, fingerprint_of
 from mvgraph.data.frozen import FrozenMapping, read_only
+from mvgraph.data.given_graphs import checked_graphs, subset_graphs
 from mvgraph.data.imputation import Imputation
 from mvgraph.data.labels import check_class_sizes, check_classes, encode_labels
 from mvgraph.data.lazy import LazyViews
@@ -35,6 +37,7 @@ class MultiViewData:
         groups[g]: (N,) strings, e.g. clip, location or subject.
         observed: (N, V) bool; its columns follow `views` as given, and `view_names` afterwards.
         imputation: cells that the source did not have and how they were filled, or None.
+        graphs[v]: (N, N) float32 CSR, weights of the given graph of a view, which then gets no kNN graph.
 
     Raises:
         UserError: mismatched lengths, NaN or Inf, an empty view, duplicate ids, a class with one member,
@@ -50,6 +53,7 @@ class MultiViewData:
     official_splits: Mapping[str, Split] = field(default_factory=FrozenMapping)
     card: Card = field(default_factory=Card)
     imputation: Imputation | None = None
+    graphs: Mapping[str, sparse.csr_array] = field(default_factory=FrozenMapping)
     # Data derived from validated data (a subset, a scaling) may hold a class with one member.
     derived: InitVar[bool] = False
     _fingerprint: Fingerprint | None = field(init=False, default=None)
@@ -89,6 +93,7 @@ class MultiViewData:
         _set(self, "groups", checked_groups(self.groups, n_samples, ids))
         _set(self, "observed", mask)
         _set(self, "official_splits", checked_splits(self.official_splits, labels))
+        _set(self, "graphs", checked_graphs(self.graphs, names, ids))
 
     @classmethod
     def from_arrays(
@@ -102,6 +107,7 @@ class MultiViewData:
         official_splits: Mapping[str, Split] | None = None,
         classes: Sequence[str] | None = None,
         card: Card | None = None,
+        graphs: Mapping[str, Any] | None = None,
     ) -> MultiViewData:
         """Make data from numpy arrays, torch tensors, pandas objects, scipy sparse matrices or lists.
 
@@ -116,6 +122,7 @@ class MultiViewData:
             official_splits: splits that the authors of the data published.
             classes: names of the classes in order; default: the sorted labels.
             card: source, licence, citation.
+            graphs: view name -> (N, N), dense or sparse: the graph of that view, in place of its kNN graph.
 
         Raises:
             UserError: see the class.
@@ -147,6 +154,7 @@ class MultiViewData:
             observed=door.observed_mask(observed, n_samples, list(named), text_ids),
             official_splits=official_splits or {},
             card=card or Card(),
+            graphs=graphs or {},
         )
 
     @property
@@ -209,10 +217,12 @@ class MultiViewData:
         else:
             views = {name: self.views[name] for name in chosen}
         columns = [self.view_names.index(name) for name in chosen]
+        graphs = {name: graph for name, graph in self.graphs.items() if name in chosen}
         return self._derive(
             views=views,
             observed=np.ascontiguousarray(self.observed[:, columns]),
             imputation=None if self.imputation is None else self.imputation.restricted(views),
+            graphs=graphs,
         )
 
     def subset(self, rows: Any) -> MultiViewData:
@@ -244,6 +254,7 @@ class MultiViewData:
             imputation=None
             if self.imputation is None
             else self.imputation.renumbered(index.astype(np.int64), self.n_samples),
+            graphs=subset_graphs(self.graphs, index),
         )
 
     def with_observed(self, mask: Any) -> MultiViewData:
@@ -274,6 +285,7 @@ class MultiViewData:
 
         What was known about filled cells is forgotten: other values stand there now. Without `observed`, a view keeps
         the mask of the view of the same name; a new name is fully observed.
+        A view keeps its given graph by its name, too.
 
         Shapes: views[v] (N, d_v); observed as in `from_arrays`.
         """
@@ -282,7 +294,8 @@ class MultiViewData:
             old = {name: self.observed[:, column] for column, name in enumerate(self.view_names)}
             observed = {name: old.get(name, full) for name in views}
         mask = door.observed_mask(observed, self.n_samples, list(views), self.ids)
-        return self._derive(views=views, observed=mask, imputation=None)
+        graphs = {name: graph for name, graph in self.graphs.items() if name in views}
+        return self._derive(views=views, observed=mask, graphs=graphs, imputation=None)
 
     def with_card(self, card: Card) -> MultiViewData:
         """The same data under another card."""
@@ -303,6 +316,7 @@ class MultiViewData:
             "official_splits": self.official_splits,
             "card": self.card,
             "imputation": self.imputation,
+            "graphs": self.graphs,
         }
         return MultiViewData(**(parts | changes), derived=True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 import torch
 from torch import Tensor
 
@@ -47,6 +48,9 @@ def build_graph(
     Rows that a view has not observed take no part in its graph: they are neither queries nor candidates nor
     in mu, and end as nodes without edges (A + I gives them their self loop).
 
+    A view whose graph came with the data keeps that graph and its weights, symmetrised as the others; `k`, `kernel`
+    and `approx` do not concern it.
+
     Args:
         data_or_views: a `MultiViewData`, or a mapping of view name -> (N, d_v) rows.
         k, kernel, symmetrise, scale_neighbour, approx, fused, mean_distance, self_loops: see `GraphSettings`; the
@@ -62,6 +66,7 @@ def build_graph(
     settings = GraphSettings(k, kernel, symmetrise, scale_neighbour, approx, fused, mean_distance, self_loops)
     views, observed = _views_of(data_or_views)
     settings.check_views(views)
+    given: Mapping[str, Any] = getattr(data_or_views, "graphs", {})
     store = None if cache is None else GraphCache(cache)
     built: dict[str, ViewGraph] = {}
     n: int | None = None
@@ -70,6 +75,9 @@ def build_graph(
         n = rows.shape[0] if n is None else n
         if rows.shape[0] != n:
             raise UserError(f"view '{name}' has {rows.shape[0]} rows, but '{next(iter(built))}' has {n}")
+        if name in given:
+            built[name] = _given_graph(given[name], settings, observed.get(name), rows.device)
+            continue
         build = partial(
             view_graph, rows, settings, name, observed.get(name), backend=backend, max_seconds=max_seconds
         )
@@ -81,8 +89,12 @@ def build_graph(
     graph = MultiViewGraph(
         {name: graph.adjacency for name, graph in built.items()},
         settings,
-        {name: graph.mean_distance for name, graph in built.items()},
-        {name: graph.recall for name, graph in built.items() if settings.approx is not None},
+        {name: graph.mean_distance for name, graph in built.items() if name not in given},
+        {
+            name: graph.recall
+            for name, graph in built.items()
+            if settings.approx is not None and name not in given
+        },
         {name: graph.seconds for name, graph in built.items()},
     )
     if fused is None:
@@ -124,6 +136,19 @@ def view_graph(
     adjacency = symmetrised(directed, settings.symmetrise)
     mean = neighbours.mean_distance * (unit if way.in_units else 1.0)
     return ViewGraph(adjacency, mean, neighbours.recall, seconds=time.perf_counter() - begun)
+
+
+def _given_graph(
+    matrix: Any, settings: GraphSettings, observed: Tensor | None, device: torch.device
+) -> ViewGraph:
+    """A graph that came with the data; rows that the view has not observed lose their edges. Shapes: (N, N)."""
+    begun = time.perf_counter()
+    if observed is not None and not bool(observed.all()):
+        kept = scipy.sparse.diags_array(observed.cpu().numpy().astype(np.float32))
+        matrix = kept @ matrix @ kept
+        matrix.eliminate_zeros()
+    adjacency = symmetrised(CSR.from_scipy(matrix), settings.symmetrise).to(device)
+    return ViewGraph(adjacency, float("nan"), seconds=time.perf_counter() - begun)
 
 
 def table_to_csr(indices: Tensor, weights: Tensor, n: int, kept: Tensor | None = None) -> CSR:

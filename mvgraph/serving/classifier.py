@@ -147,6 +147,11 @@ class MultiViewClassifier(ClassifierMixin, BaseEstimator):
         if y is None and isinstance(X, MultiViewData):
             names = np.array([*X.classes, None], dtype=object)
             y = names[X.labels] if (X.labels < 0).any() else np.array(X.classes)[X.labels]
+        if spec.cls.tags.uses_graph and isinstance(X, MultiViewData) and X.graphs:
+            raise UserError(
+                f"View {next(iter(X.graphs))!r} has a given graph, but a classifier builds its graphs from rows, so "
+                "that it can place new ones; use mvgraph.fit, or leave the view out."
+            )
         given, layout = inputs.learn(self, X, observed, self.view_slices)
         target = labels.as_labels(y)
         check_consistent_length(next(iter(given.views.values())), target)

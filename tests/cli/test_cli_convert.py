@@ -192,3 +192,18 @@ def test_a_folder_in_which_some_samples_lack_a_view(
 )
 def test_only_all_is_written_as_all(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+def test_a_graph_is_given_by_name(npz: Path, ask: Callable[..., Any], sentence: Callable[..., str]) -> None:
+    Path("edges.csv").write_text("from,to\n0,1\n1,2\n", encoding="utf-8")
+    answer = ask("data", "convert", "m.npz", "m.h5mu", "--labels", "kind", "--graph", "cites=edges.csv")
+    assert answer.code == 0, answer
+    assert "cites, 2 edges given" in answer.out
+    shown = ask("data", "show", "m.h5mu", "--no-fingerprint")
+    assert re.search(r"Given graphs\n.*\n.*\ncites +2\n", shown.out), shown.out
+    for text in ("net", "=net", "a="):
+        assert "--graph must be written NAME=KEY" in sentence(
+            "data", "convert", "m.npz", "o.h5mu", "--graph", text
+        )
+    twice = sentence("data", "convert", "m.npz", "o.h5mu", "--graph", "a=b", "--graph", "a=c")
+    assert "--graph names 'a' twice" in twice

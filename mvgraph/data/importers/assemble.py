@@ -11,7 +11,9 @@ import pandas as pd
 
 from mvgraph.data.card import Card
 from mvgraph.data.door import text_array
+from mvgraph.data.given_graphs import subset_graphs
 from mvgraph.data.importers.columns import given_split
+from mvgraph.data.importers.given_graphs import given_graphs, with_features
 from mvgraph.data.importers.missing import observed_rows
 from mvgraph.data.importers.nan_cells import without_nan
 from mvgraph.data.importers.options import ImportOptions
@@ -40,11 +42,12 @@ def assembled(
     observed: np.ndarray | None = None,
     stored_mask: np.ndarray | None = None,
     notes: tuple[str, ...] = (),
+    graphs: Mapping[str, Any] | None = None,
 ) -> MultiViewData:
     """Data of an imported file; every refusal names the file.
 
     Shapes: views[v] (N, d_v) or lazy views; labels, ids, groups[g], split (N,); observed (N, V) bool; stored_mask
-    (N, V) as the file has it, for views in the order of their sorted names.
+    (N, V) as the file has it, for views in the order of their sorted names; graphs[v] (N, N).
 
     Lazy views come with `observed` decided, for their reader has to know.
 
@@ -54,6 +57,7 @@ def assembled(
     imputation: Imputation | None = None
     try:
         names = sample_names(ids, n_samples)
+        given = given_graphs(graphs or {}, names, path, options)
         if not isinstance(views, LazyViews):
             observed = observed_rows(views, names, path, options, observed, stored_mask)
             whole = without_nan(views, observed, options.nan, names, path)
@@ -65,6 +69,11 @@ def assembled(
                 groups = {name: np.asarray(values)[keep] for name, values in groups.items()}
                 labels = None if labels is None else np.asarray(labels)[keep]
                 split = None if split is None else np.asarray(split)[keep]
+                given = subset_graphs(given, np.flatnonzero(keep))
+        if any(name not in views for name in given):
+            mask = np.ones((n_samples, len(views)), dtype=bool) if observed is None else observed
+            views, observed, said = with_features(views, given, mask, path)
+            notes = (*notes, *said)
         codes, classes = encode_labels(None if labels is None else _cleaned(labels), n_samples, names)
         unlabelled = int((codes < 0).sum())
         if labels is not None and unlabelled:
@@ -81,6 +90,7 @@ def assembled(
             else given_split(split, options.split_column or "split", path),
             card=file_card(path, notes),
             imputation=imputation,
+            graphs=given,
         )
     except UserError as error:
         text = str(error)

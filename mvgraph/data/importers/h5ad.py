@@ -45,7 +45,10 @@ def read_h5ad(path: str | Path, options: ImportOptions | None = None) -> MultiVi
         left = sorted({*part.places()} - {*wanted.values()})
         notes = (f"Not imported from the file: {listing(left)}.",) if left else ()
         columns = {name: partial(part.column, name) for name in part.columns}
-        return _with_columns(views, None, part.ids, columns, path, options, notes)
+        graphs = {
+            name: part.graph(key, name) for name, key in options.graphs.items() if key.startswith("obsp/")
+        }
+        return _with_columns(views, None, part.ids, columns, path, options, notes, graphs)
 
 
 def read_foreign_h5mu(path: Path, options: ImportOptions) -> MultiViewData:
@@ -92,7 +95,11 @@ def read_foreign_h5mu(path: Path, options: ImportOptions) -> MultiViewData:
             for name in part.columns:
                 spread = partial(_spread, part, name, rows[mod], whole.ids.size)
                 columns.setdefault(f"{mod}:{name}", spread)
-        return _with_columns(views, np.stack(observed, axis=1), whole.ids, columns, path, options, ())
+        parted = _Part(file, path)
+        graphs = {
+            name: parted.graph(key, name) for name, key in options.graphs.items() if key.startswith("obsp/")
+        }
+        return _with_columns(views, np.stack(observed, axis=1), whole.ids, columns, path, options, (), graphs)
 
 
 def _with_columns(
@@ -103,6 +110,7 @@ def _with_columns(
     path: Path,
     options: ImportOptions,
     notes: tuple[str, ...],
+    graphs: Mapping[str, np.ndarray],
 ) -> MultiViewData:
     label = None if options.no_labels else the_one(columns, LABEL_NAMES, options.labels, "labels", path)
     if label is None and not options.no_labels:
@@ -128,6 +136,7 @@ def _with_columns(
         split=column(options.split_column, "--split-column"),
         observed=observed,
         notes=notes,
+        graphs=graphs,
     )
 
 
@@ -203,6 +212,20 @@ class _Part(_Frame):
         inner = [f"{part}/{key}" for part in _MATRICES if part in self.holder for key in self.holder[part]]
         return ["X", *inner] if "X" in self.holder else inner
 
+    def graph(self, place: str, name: str) -> np.ndarray:
+        """A matrix of obsp. Shapes: (N, N).
+
+        Raises:
+            UserError: no such matrix, or not N x N.
+        """
+        obsp = self.holder.get("obsp")
+        inside = [f"obsp/{key}" for key in obsp] if isinstance(obsp, h5py.Group) else []
+        if place not in inside:
+            raise UserError(
+                f"{self.path}: graph {name!r}: there is no {place!r}; there are {listing(inside) or 'none'}."
+            )
+        return self._matrix_at(place, f"graph {name!r}")
+
     def matrix(self, place: str, view: str) -> np.ndarray:
         """A dense or sparse matrix in floating-point numbers. Shapes: (M, d_v).
 
@@ -213,9 +236,11 @@ class _Part(_Frame):
             raise UserError(
                 f"{self.path}: view {view!r}: there is no {place!r}; there are {listing(self.places())}."
             )
+        return self._matrix_at(place, f"view {view!r}")
+
+    def _matrix_at(self, place: str, what: str) -> np.ndarray:
         item = self.holder[place]
         n_samples = self.ids.size
-        what = f"view {view!r}"
         if isinstance(item, h5py.Dataset):
             if item.ndim != 2 or item.dtype.kind not in "fiub" or item.shape[0] != n_samples:
                 raise UserError(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from mvgraph.data.frozen import FrozenMapping
 from mvgraph.data.importers.columns import (
     ID_NAMES,
     LABEL_NAMES,
@@ -16,6 +17,7 @@ from mvgraph.data.importers.columns import (
     the_one,
     usual,
 )
+from mvgraph.data.importers.given_graphs import graph_leaves
 from mvgraph.data.importers.mask import mask_address, mask_values
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.data.importers.split_masks import masks_as_split
@@ -43,6 +45,7 @@ class Found:
     split: np.ndarray | None
     notes: tuple[str, ...]
     observed: np.ndarray | None = None
+    graphs: Mapping[str, Leaf] = field(default_factory=FrozenMapping)
 
 
 def find(tree: Mapping[str, Node], options: ImportOptions, path: Path) -> Found:
@@ -76,22 +79,29 @@ def find(tree: Mapping[str, Node], options: ImportOptions, path: Path) -> Found:
         split, used_masks, split_note = masks_as_split(tree, columns, size, path.suffix.lower() == ".mat")
         columns |= used_masks
     n_samples = _agreed([("labels", labels), ("ids", ids), ("split", split), *groups.items()], path)
+    graphs = graph_leaves(nodes, options, path)
+    columns |= set(options.graphs.values())
     # A column may be called what it wants: it is no candidate for a view.
-    views = _chosen(nodes, options, path) or _guessed(tree, columns, path)
+    views = _chosen(nodes, options, path) or _guessed(tree, columns, path, graphs)
+    if n_samples is None and graphs:
+        n_samples = next(iter(graphs.values())).shape[0]
     if n_samples is None:
         n_samples = _common_size(views, options, path)
     transposed = {
         name: _orientation(name, leaf, n_samples, options.is_transposed(name), path)
         for name, leaf in views.items()
     }
-    used = {id(leaf) for leaf in views.values()} | {
+    used = {id(leaf) for leaf in (*views.values(), *graphs.values())} | {
         id(nodes[name])
-        for name in {*columns, *(part for view in options.views for part in options.selectors(view))}
+        for name in {
+            *columns & set(nodes),
+            *(part for view in options.views for part in options.selectors(view)),
+        }
     }
     told = [note for note in (twin_note, hot_note, split_note) if note is not None]
     notes = (*told, *_notes(tree, used, columns))
     observed = mask_values(nodes[observed_at]) if observed_at else None
-    return Found(n_samples, views, transposed, labels, ids, groups, split, notes, observed)
+    return Found(n_samples, views, transposed, labels, ids, groups, split, notes, observed, graphs)
 
 
 def _alike(nodes: Mapping[str, Node], wanted: str | None) -> tuple[list[str], set[str], str | None]:
@@ -148,6 +158,7 @@ def _unwrapped(tree: Mapping[str, Node], options: ImportOptions) -> Mapping[str,
 def _speaks_of(name: str, options: ImportOptions) -> bool:
     """Whether the user's own addresses start at the struct's name."""
     said = [options.labels, options.id_column, options.split_column, *options.group_columns]
+    said += options.graphs.values()
     said += [part for view in options.views for part in options.selectors(view)]
     return any(text is not None and text.startswith(f"{name}.") for text in said)
 
@@ -215,12 +226,17 @@ def _as_matrix(leaf: Leaf) -> Leaf:
     return replace(leaf, shape=(int(np.prod(leaf.shape)), 1), read=lambda: leaf.column()[:, None])
 
 
-def _guessed(tree: Mapping[str, Node], columns: set[str], path: Path) -> dict[str, Leaf]:
-    """The one cell or struct of matrices, else the matrices that stand by themselves."""
+def _guessed(
+    tree: Mapping[str, Node], columns: set[str], path: Path, graphs: Mapping[str, Leaf]
+) -> dict[str, Leaf]:
+    """The one cell or struct of matrices, else the matrices that stand by themselves; graphs are no candidates."""
+    taken = {id(leaf) for leaf in graphs.values()}
     holders = {
         name: inside
         for name, node in tree.items()
-        if name not in columns and not isinstance(node, Leaf) and (inside := _matrices_in(name, node))
+        if name not in columns
+        and not isinstance(node, Leaf)
+        and (inside := {key: leaf for key, leaf in _matrices_in(name, node).items() if id(leaf) not in taken})
     }
     usual_holders = {name: inside for name, inside in holders.items() if usual(name) in CONTAINERS}
     holders = usual_holders or holders
@@ -235,7 +251,7 @@ def _guessed(tree: Mapping[str, Node], columns: set[str], path: Path) -> dict[st
         for name, node in tree.items()
         if name not in columns and isinstance(node, Leaf) and node.is_matrix
     }
-    if not views:
+    if not views and not graphs:
         raise UserError(
             f"{path} holds no matrix of numbers that could be a view; there are {listing(map(str, tree))}, and "
             "--view NAME=KEY names one."
@@ -291,7 +307,8 @@ def _orientation(name: str, leaf: Leaf, n_samples: int, said: bool | None, path:
     if rows == columns == n_samples:
         raise UserError(
             f"{path}: view {name!r} is {leaf} for {n_samples} samples, so that rows and columns could both be "
-            f"samples; say --no-transpose (rows are samples), --transpose, or --transpose-view {name}."
+            f"samples; say --no-transpose (rows are samples), --transpose, or --transpose-view {name}; if it is a "
+            f"graph, --graph {name}={leaf.key or name}."
         )
     if n_samples not in (rows, columns):
         raise UserError(

@@ -48,6 +48,7 @@ def read_mat(path: str | Path, options: ImportOptions | None = None) -> MultiVie
         split=found.split,
         stored_mask=found.observed,
         notes=found.notes,
+        graphs={name: leaf.read() for name, leaf in found.graphs.items()},
     )
 
 

@@ -77,6 +77,7 @@ def read_npz(path: str | Path, options: ImportOptions | None = None) -> MultiVie
         split=found.split,
         observed=observed,
         notes=found.notes,
+        graphs={name: leaf.read() for name, leaf in found.graphs.items()},
     )
 
 

@@ -34,6 +34,8 @@ class ImportOptions:
         decimal: "." or ",", how a text table writes numbers; default: found out.
         nan: what becomes of single NaN cells: "median" or "mean" of the column, "knn" (mean of the 5 nearest rows),
             "drop-column" or "drop-row"; default: they are refused.
+        graphs: view name -> where its graph is: the key of a square array, or a file of edges (id, id, weight). A
+            name of no other view makes a view of its own, with the features of the other views.
 
     Raises:
         UserError: an option of the wrong type, or options that contradict each other.
@@ -52,6 +54,7 @@ class ImportOptions:
     separator: str | None = None
     decimal: str | None = None
     nan: str | None = None
+    graphs: Mapping[str, str] = field(default_factory=FrozenMapping)
 
     def __post_init__(self) -> None:
         for name in ("labels", "prefix", "id_column", "split_column", "observed"):
@@ -76,6 +79,15 @@ class ImportOptions:
         if not isinstance(self.views, Mapping):
             raise UserError("The import option views must map names of views to keys or columns.")
         object.__setattr__(self, "views", FrozenMapping(_selectors(self.views)))
+        if not isinstance(self.graphs, Mapping):
+            raise UserError("The import option graphs must map names of views to keys or files.")
+        for name, key in self.graphs.items():
+            plain_name("graph", name)
+            if not isinstance(key, str) or not key:
+                raise UserError(
+                    f"The import option graphs must say where graph {name!r} stands, not {key!r}."
+                )
+        object.__setattr__(self, "graphs", FrozenMapping(self.graphs))
         if self.views and self.prefix is not None:
             raise UserError("Give the views either one by one or by a prefix, not both.")
 
