@@ -13,6 +13,7 @@ BASELINES = ROOT / "baselines" / "mvgraph_baselines"
 #: Rooms from the ground floor up; each imports only from those before it.
 ROOMS = (
     "errors",
+    "display",
     "registry",
     "numerics",
     "code_identity",
