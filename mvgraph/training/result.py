@@ -88,7 +88,9 @@ class FitResult:
 
     def _repr_html_(self) -> str:
         seconds = ", ".join(f"{name} {value:.2f} s" for name, value in self.seconds.items())
-        ends = ((name, f"{values[-1]:.4f}") for name, values in self.curves.items() if values)
+        ends = (
+            (name, f"{values[-1]:.4f}") for name, values in self.curves.items() if values and name != "epoch"
+        )
         return html_card(
             f"FitResult of {self.method}",
             html_line(f"{self.parameters} parameters, seed {self.seed}, {seconds}"),
