@@ -107,6 +107,26 @@ class TestSIGN(MethodContract):
     method = "sign"
 
 
+class TestConcatSVM(MethodContract):
+    method = "concat-svm"
+
+
+class TestAverageKernelSVM(MethodContract):
+    method = "average-kernel-svm"
+
+
+class TestExtraTrees(MethodContract):
+    method = "extra-trees"
+
+
+class TestStacking(MethodContract):
+    method = "stacking"
+
+
+class TestMajorityClass(MethodContract):
+    method = "majority-class"
+
+
 class TestIdentityControl(MethodContract):
     method = "dm-gcn@identity"
 
@@ -374,6 +394,11 @@ class NoGraph(Sound):
     tags = Tags(uses_graph=False)
 
 
+class SaysItKnowsNothing(Sound):
+    __doc__ = Sound.__doc__
+    tags = Tags(informed=False)
+
+
 class BadEstimator(EstimatorMethod):
     """Reads what it must not and answers what it should not.
 
@@ -424,6 +449,7 @@ class BadEstimator(EstimatorMethod):
         (NotInState, "save-load", "after loading differ"),
         (AllPairs, "memory", "bytes per pair of samples"),
         (NoGraph, "graph-tag", "tagged uses_graph=False"),
+        (SaysItKnowsNothing, "learns", "tagged informed=False, but does not answer all rows alike"),
         (BadEstimator, "probabilities", "sum to 0.9"),
         (BadEstimator, "test-labels", "reads labels of test rows"),
         (BadEstimator, "unlabelled-rows", "no part of the split"),

@@ -11,7 +11,11 @@ from mvgraph.data import MultiViewData, Split
 from mvgraph.errors import UserError
 from mvgraph.fusion import Distribution, EstimatorMethod, Float, Int, NewRows, Tags
 from mvgraph.graph import MultiViewGraph
-from mvgraph_baselines.logistic import class_probabilities, coefficient_count, fit_logistic
+from mvgraph_baselines.inner_cv import InnerFolds, inner_folds, log_loss
+from mvgraph_baselines.logistic import fit_logistic
+
+#: Numbers of components tried where none is given.
+COMPONENTS = (5, 10, 20, 40, 80)
 
 
 class GeneralisedCCA(EstimatorMethod):
@@ -28,9 +32,11 @@ class GeneralisedCCA(EstimatorMethod):
     views it has, and a logistic regression answers.
 
     Args:
-        components: r; at most the rank of the views together.
+        components: r, at most the rank of the views together; None takes, of 5, 10, 20, 40 and 80, the number with
+            the lowest log-loss in cross-validation inside the training rows.
         regularisation: eps_v in units of the mean eigenvalue of X_v' X_v.
-        strength: inverse of the L2 penalty of the logistic regression.
+        strength: inverse of the L2 penalty of the logistic regression; None chooses it by the same
+            cross-validation.
 
     Raises:
         UserError: an option outside its range, or views that are all constant.
@@ -44,8 +50,10 @@ class GeneralisedCCA(EstimatorMethod):
     paper = "Kettenring 1971 (MAXVAR); missing views after van de Velden & Takane 2012; Hotelling 1936 for two views"
     tags = Tags(uses_graph=False, transductive=True, inductive=True)
 
-    def __init__(self, *, components: int = 20, regularisation: float = 1.0, strength: float = 1.0) -> None:
-        if components < 1:
+    def __init__(
+        self, *, components: int | None = None, regularisation: float = 1.0, strength: float | None = None
+    ) -> None:
+        if components is not None and components < 1:
             raise UserError(f"gcca: components={components}; give a whole number of at least 1.")
         if regularisation < 0:
             raise UserError(f"gcca: regularisation={regularisation}; give 0 or more.")
@@ -59,17 +67,30 @@ class GeneralisedCCA(EstimatorMethod):
             for v, view in enumerate(data.view_names)
         }
         centred = self._centred(data.views, data.observed)
-        self.shared_, self.eigenvalues_, self.maps_ = maxvar(
-            list(centred.values()), data.observed, self.components, self.regularisation
+        most = max(COMPONENTS) if self.components is None else self.components
+        _, self.eigenvalues_, self.maps_ = maxvar(
+            list(centred.values()), data.observed, most, self.regularisation
         )
         projected = self._project(centred, data.observed)
         # Columns of G have unit length; what is regularised next should not depend on N.
         self.scale_ = np.sqrt(np.square(projected).mean(axis=0))
         self.scale_[self.scale_ == 0] = 1.0
         x = projected / self.scale_
-        self.model_ = fit_logistic(x, data.labels, split.train, self.strength)
-        self._probabilities = class_probabilities(self.model_, x, data.n_classes)
+        r = self._choose(x, inner_folds(data, split))
+        self.eigenvalues_, self.maps_ = self.eigenvalues_[:r], [u[:, :r] for u in self.maps_]
+        self.scale_ = self.scale_[:r]
+        self._probabilities = self.model_.answer(x[:, :r])
         return self
+
+    def _choose(self, x: np.ndarray, folds: InnerFolds) -> int:
+        """Fit the logistic regression on the first r columns; the eigenvectors of fewer components are the same."""
+        rank = x.shape[1]
+        tried = [rank] if self.components is not None else sorted({min(r, rank) for r in COMPONENTS})
+        models = [fit_logistic(x[folds.rows, :r], folds, self.strength) for r in tried]
+        losses = [log_loss(model.out_of_fold, folds.labels) for model in models]
+        best = int(np.argmin(losses))
+        self.model_ = models[best]
+        return tried[best]
 
     def _centred(self, views: Mapping[str, np.ndarray], observed: np.ndarray) -> dict[str, np.ndarray]:
         """Rows that lack a view hold zeros."""
@@ -88,13 +109,13 @@ class GeneralisedCCA(EstimatorMethod):
 
     def predict_new(self, rows: NewRows) -> np.ndarray:
         x = self._project(self._centred(rows.views, rows.observed), rows.observed) / self.scale_
-        return class_probabilities(self.model_, x, self._probabilities.shape[1])
+        return self.model_.answer(x)
 
     def parameter_count(self) -> int:
-        return sum(u.size for u in self.maps_) + coefficient_count(self.model_)
+        return sum(u.size for u in self.maps_) + self.model_.parameters
 
     def diagnostics(self) -> dict[str, Any]:
-        return {"eigenvalues": self.eigenvalues_.tolist()}
+        return {"eigenvalues": self.eigenvalues_.tolist(), "strength": self.model_.strength}
 
     @classmethod
     def search_space(cls) -> dict[str, Distribution]:

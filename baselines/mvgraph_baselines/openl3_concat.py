@@ -260,7 +260,8 @@ class OpenL3Concat(EstimatorMethod):
 
     def fit(self, data: MultiViewData, split: Split, graph: MultiViewGraph | None, seed: int) -> OpenL3Concat:
         observed = {view: data.observed[:, v] for v, view in enumerate(data.view_names)}
-        rows = {view: np.asarray(data.views[view], dtype=np.float32) for view in data.view_names}
+        # Features are scaled in the type of their view, and are float32 from then on.
+        rows = {view: data.views[view] for view in data.view_names}
         self._means = {}
         for view in data.view_names:
             known = split.train[observed[view][split.train]]
@@ -284,7 +285,7 @@ class OpenL3Concat(EstimatorMethod):
 
     def _filled(self, views: Mapping[str, np.ndarray], observed: np.ndarray) -> dict[str, Floats]:
         return {
-            view: np.where(observed[:, [v]], views[view], mean).astype(np.float32)
+            view: np.where(observed[:, [v]], views[view], mean).astype(mean.dtype)
             for v, (view, mean) in enumerate(sorted(self._means.items()))
         }
 
@@ -328,7 +329,7 @@ class _Concatenated(nn.Module):
 def _moments(rows: Floats) -> tuple[Floats, Floats]:
     """Mean and deviation of each feature; a constant feature is left unscaled."""
     spread = rows.std(axis=0)
-    return rows.mean(axis=0), np.where(spread > 0, spread, 1.0).astype(np.float32)
+    return rows.mean(axis=0), np.where(spread > 0, spread, 1.0).astype(rows.dtype)
 
 
 def _only(samples: ArraySamples, number: int) -> ArraySamples:

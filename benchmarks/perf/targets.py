@@ -40,4 +40,5 @@ BOUNDS = (
     ("data show .npz, float32", "seconds", 3.0, "s"),
     ("graph of one view from the cache", "verifying", 0.05, "of building it, for comparing the sums"),
     ("search of 12 trials", "share", 0.05, "of the time beside its fits"),
+    ("MLflow mirror of 150 short cells", "ms_a_cell", 10.0, "ms a cell"),
 )

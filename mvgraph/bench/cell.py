@@ -17,7 +17,7 @@ from mvgraph.bench.canonical import finite
 from mvgraph.bench.environment import environment, versions
 from mvgraph.bench.limits import watched
 from mvgraph.bench.material import Material
-from mvgraph.bench.metrics import part_metrics
+from mvgraph.bench.metrics import apart, part_metrics
 from mvgraph.bench.plan import Cell
 from mvgraph.errors import UserError
 from mvgraph.registry import import_reference
@@ -119,6 +119,11 @@ def run_cell(
             selection: {part: part_metrics(parts[part], labels[part]) for part in PARTS}
             for selection, parts in probabilities.items()
         }
+        if not data.observed.all():
+            complete = np.asarray(data.observed.all(axis=1), dtype=np.bool_)
+            for selection, parts in probabilities.items():
+                for part in PARTS:
+                    metrics[selection][part] |= apart(parts[part], labels[part], complete[rows[part]])
         metrics["oracle"] = {"test": oracle(result.curves, metrics["last"]["test"]["accuracy"])}
         own = time.perf_counter() - ready
     figures = None

@@ -56,8 +56,10 @@ def make_estimate(
     """
     history: dict[tuple[str, str, int], list[float]] = defaultdict(list)
     for record in records:
-        seconds = record["seconds"]
-        cell = record["cell"]
+        cell, seconds = record["cell"], record["seconds"]
+        if not seconds:
+            # Imported predictions: nobody knows what they took.
+            continue
         history[_key(cell["method"], cell["fingerprint"], cell.get("tune"))].append(
             float(seconds.get("cell") or seconds["total"])
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -10,14 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from mvgraph.bench.arrays import DamagedBlob
 from mvgraph.bench.canonical import digest
 from mvgraph.bench.cell import Arrays, now
+from mvgraph.bench.imported_cells import ImportedCells
 from mvgraph.bench.plan import Cell
-from mvgraph.bench.schema import FAILURES, STATUSES, TABLES, VERSION, is_whole, pack, unpack
+from mvgraph.bench.schema import ADDED, FAILURES, STATUSES, TABLES, VERSION
 from mvgraph.bench.suite import Suite
 from mvgraph.bench.tabular import flat_row
 from mvgraph.errors import UserError
@@ -25,12 +26,10 @@ from mvgraph.errors import UserError
 if TYPE_CHECKING:
     from types import TracebackType
 
-
-class DamagedBlob(UserError):
-    """Stored arrays are not the bytes that were written; metrics and the rest of the record do not depend on them."""
+__all__ = ["DamagedBlob", "Ledger"]
 
 
-class Ledger:
+class Ledger(ImportedCells):
     """A run's cells and what became of them.
 
     Args:
@@ -72,6 +71,9 @@ class Ledger:
             self._db.execute("PRAGMA foreign_keys = ON")
             if found == 0:
                 self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            else:
+                # Tables that came later; a ledger without them is read all the same.
+                self._db.executescript(f"BEGIN; {ADDED} COMMIT;")
 
     def close(self) -> None:
         """Close the file. The driver folds the write-ahead log in, so that one plain file can be copied away."""
@@ -117,6 +119,13 @@ class Ledger:
                     "INSERT INTO suite (planned, name, json, hash) VALUES (?, ?, ?, ?)",
                     (now(), suite.name, json.dumps(content, sort_keys=True, allow_nan=False), identity),
                 )
+            imported = self._imported_labels(db)
+            for cell in cells:
+                if cell.label in imported:
+                    raise UserError(
+                        f"'{cell.label}' is a label of the suite and of predictions imported into {self.path.parent}; "
+                        "give the suite's method another label."
+                    )
             db.execute("UPDATE cells SET position = NULL")
             db.execute("UPDATE cells SET status = 'planned', started = NULL WHERE status = 'running'")
             for position, cell in enumerate(cells):
@@ -132,6 +141,7 @@ class Ledger:
                 else:
                     change = "status = 'planned', reason = ? WHERE id = ? AND status = 'skipped'"
                 db.execute(f"UPDATE cells SET {change}", (cell.skip, cell.id))
+            self._place_imported(db, {(cell.fingerprint, cell.split["hash"]) for cell in cells})
 
     def start(self, cell_id: str) -> None:
         """Note that a cell runs now."""
@@ -169,6 +179,12 @@ class Ledger:
                     (identity,),
                 )
             db.execute(f"DELETE FROM labels WHERE rows IN ({marks}) OR labels IN ({marks})", names * 2)
+            db.execute(f"DELETE FROM samples WHERE ids IN ({marks})", names)
+            db.execute(
+                "UPDATE cells SET status = 'failed', reason = ?"
+                " WHERE status = 'planned' AND id IN (SELECT cell FROM imports)",
+                ("its stored predictions are damaged; import them again with --replace",),
+            )
             # The last one who needs a damaged blob is an earlier plan's cell: its arrays stay missing.
             db.execute(f"DELETE FROM probabilities WHERE blob IN ({marks})", names)
             db.execute(f"DELETE FROM blobs WHERE hash IN ({marks})", names)
@@ -181,21 +197,8 @@ class Ledger:
     def finish(self, cell_id: str, record: Mapping[str, Any], arrays: Arrays) -> None:
         """Keep the record and arrays of a cell that is done; all of it or nothing."""
         text = json.dumps({k: v for k, v in record.items() if k != "cell"}, sort_keys=True, allow_nan=False)
-        cell = record["cell"]
         with self._transaction() as db:
-            db.execute("DELETE FROM probabilities WHERE cell = ?", (cell_id,))
-            for part, labels in arrays.labels.items():
-                names = (self._blob(arrays.rows[part], "<i8"), self._blob(labels, "<i8"))
-                db.execute(
-                    "INSERT OR IGNORE INTO labels VALUES (?, ?, ?, ?, ?, ?)",
-                    (cell["fingerprint"], cell["split"]["hash"], part, *names, json.dumps(arrays.classes)),
-                )
-            for selection, parts in arrays.probabilities.items():
-                for part, values in parts.items():
-                    db.execute(
-                        "INSERT INTO probabilities VALUES (?, ?, ?, ?, ?, ?)",
-                        (cell_id, selection, part, *values.shape, self._blob(values, "<f4")),
-                    )
+            self._keep_arrays(db, cell_id, record["cell"], arrays)
             self._update(
                 cell_id,
                 "status = 'done', finished = ?, record = ?, reason = NULL, traceback = NULL",
@@ -223,11 +226,6 @@ class Ledger:
         done = self._db.execute(f"UPDATE cells SET {assignments} WHERE id = ?", (*values, cell_id))
         if done.rowcount != 1:
             raise KeyError(f"Cell {cell_id} was never planned.")
-
-    def _blob(self, array: NDArray[Any], dtype: str) -> str:
-        name, data = pack(array, dtype)
-        self._db.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (name, data))
-        return name
 
     # ---- read by anybody -------------------------------------------------------------------------------
 
@@ -283,77 +281,31 @@ class Ledger:
         )
         return [{"cell": json.loads(spec), "status": status} for spec, status in rows]
 
-    def probabilities(self, cell_id: str, selection: str = "last") -> dict[str, NDArray[Any]] | None:
-        """Probabilities `validation` and `test` (n, C) float32 with their `validation_rows`, `test_rows`.
-
-        None when the cell is not done or has no such selection.
-
-        Raises:
-            DamagedBlob: they are not what was stored; so for `labels`.
-        """
+    def endings(self) -> dict[str, str]:
+        """A mark by id of every cell of the plan that has ended; it changes when the cell ends or is planned anew."""
         rows = self._db.execute(
-            "SELECT p.part, p.classes, b.hash, b.data FROM probabilities p JOIN blobs b ON b.hash = p.blob"
-            " WHERE p.cell = ? AND p.selection = ?",
-            (cell_id, selection),
-        ).fetchall()
-        if not rows:
-            return None
-        known = self.labels(cell_id)
-        found: dict[str, NDArray[Any]] = {}
-        for part, classes, name, data in rows:
-            found[part] = self._array(cell_id, name, data, "<f4", classes)
-            found[f"{part}_rows"] = known[f"{part}_rows"]
-        return found
-
-    def labels(self, cell_id: str) -> dict[str, NDArray[Any]]:
-        """Labels `validation` and `test` (n,) int64 with their row numbers; empty for an unknown split."""
-        fingerprint, split = self._where(cell_id)
-        rows = self._db.execute(
-            "SELECT l.part, r.hash, r.data, b.hash, b.data FROM labels l JOIN blobs r ON r.hash = l.rows"
-            " JOIN blobs b ON b.hash = l.labels WHERE l.fingerprint = ? AND l.split = ?",
-            (fingerprint, split),
+            "SELECT id, status, attempts, finished, reason, spec FROM cells"
+            " WHERE position IS NOT NULL AND status NOT IN ('planned', 'running') ORDER BY position"
         )
-        found: dict[str, NDArray[np.int64]] = {}
-        for part, name_of_rows, numbers, name_of_labels, labels in rows:
-            found[part] = self._array(cell_id, name_of_labels, labels, "<i8")
-            found[f"{part}_rows"] = self._array(cell_id, name_of_rows, numbers, "<i8")
-        return found
+        return {row[0]: hashlib.sha256(repr(row).encode()).hexdigest() for row in rows}
 
-    def _array(
-        self, cell_id: str, name: str, data: bytes, dtype: str, columns: int | None = None
-    ) -> NDArray[Any]:
-        if not is_whole(name, data):
-            raise DamagedBlob(
-                f"{self.path}: the stored arrays of cell {cell_id[:12]} are damaged; run the suite again, which makes "
-                "them anew."
-            )
-        return unpack(data, dtype, columns)
-
-    def classes(self, cell_id: str) -> tuple[str, ...]:
-        """Names of the C classes a cell predicts; empty for an unknown split."""
+    def entry(self, cell_id: str) -> dict[str, Any]:
+        """One cell that ended, in the form of `records` or `failures`."""
+        names = ("status", "reason", "traceback", "attempts", "started", "finished")
         row = self._db.execute(
-            "SELECT classes FROM labels WHERE fingerprint = ? AND split = ? LIMIT 1", self._where(cell_id)
+            f"SELECT spec, record, {', '.join(names)} FROM cells WHERE id = ?", (cell_id,)
         ).fetchone()
-        return tuple(json.loads(row[0])) if row else ()
-
-    def _where(self, cell_id: str) -> tuple[str, str]:
-        row = self._db.execute("SELECT spec FROM cells WHERE id = ?", (cell_id,)).fetchone()
         if row is None:
             raise KeyError(f"Cell {cell_id} was never planned.")
-        spec = json.loads(row[0])
-        return str(spec["fingerprint"]), str(spec["split"]["hash"])
+        cell = {"cell": json.loads(row[0])}
+        return cell | (json.loads(row[1]) if row[1] else dict(zip(names, row[2:], strict=True)))
 
-    def is_whole(self) -> bool:
-        """Whether all stored arrays are what was written."""
-        return not self._broken()
-
-    def _broken(self) -> set[str]:
-        """Hashes of the damaged blobs."""
-        return {
-            name
-            for name, data in self._db.execute("SELECT hash, data FROM blobs")
-            if not is_whole(name, data)
-        }
+    def specs(self) -> list[dict[str, Any]]:
+        """Specifications of the cells of the plan, with when each `started` and `finished`."""
+        rows = self._db.execute(
+            "SELECT spec, started, finished FROM cells WHERE position IS NOT NULL ORDER BY position"
+        )
+        return [{**json.loads(spec), "started": begun, "finished": ended} for spec, begun, ended in rows]
 
     def frame(self) -> pd.DataFrame:
         """One flat row per cell of the plan, whatever its status; see `mvgraph.bench.tabular`."""

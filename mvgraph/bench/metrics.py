@@ -128,3 +128,19 @@ def part_metrics(probabilities: NDArray[Any], labels: NDArray[Any]) -> dict[str,
         )
     functions = (accuracy, macro_accuracy, macro_f1, log_loss, macro_log_loss, brier, ece)
     return {name: function(p, y) for name, function in zip(NAMES, functions, strict=True)}
+
+
+def apart(
+    probabilities: NDArray[Any], labels: NDArray[Any], complete: NDArray[np.bool_]
+) -> dict[str, dict[str, float | int | None]]:
+    """Rows that have every view and rows that lack one: how many, and the accuracy on them (None without rows).
+
+    Args:
+        complete: whether a row has every view. Shapes: (N,).
+    """
+    y = np.asarray(labels, dtype=np.int64)
+    hit = np.asarray(probabilities).argmax(axis=1) == y if len(y) else np.zeros(0, dtype=bool)
+    return {
+        name: {"rows": int(rows.sum()), "accuracy": float(hit[rows].mean()) if rows.any() else None}
+        for name, rows in (("complete", complete), ("incomplete", ~complete))
+    }

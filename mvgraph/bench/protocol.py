@@ -25,8 +25,11 @@ def protocol_card(
     """
     # Only where there is one: most suites search nothing.
     search = {} if cell.tune is None else {"search": {**cell.tune, "rows": "training and validation"}}
+    # Only where some row lacks a view.
+    present = {} if data.observed.all() else {"observed": _observed(data)}
     return {
         **search,
+        **present,
         "code": {
             "numerics": cell.numerics,
             **{what: identity["identity"] for what, identity in cell.code.items()},
@@ -52,3 +55,9 @@ def protocol_card(
             "train_per_class": np.bincount(data.labels[split.train], minlength=data.n_classes).tolist(),
         },
     }
+
+
+def _observed(data: MultiViewData) -> dict[str, float]:
+    """View -> share of the rows that have it."""
+    shares = np.asarray(data.observed, dtype=np.float64).mean(axis=0)
+    return {name: float(share) for name, share in zip(data.view_names, shares, strict=True)}

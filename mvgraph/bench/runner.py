@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,19 +15,21 @@ from mvgraph.bench.estimate import Estimate, duration, make_estimate
 from mvgraph.bench.executor import Executor, Outcome, SerialExecutor
 from mvgraph.bench.given import set_aside
 from mvgraph.bench.ledger import Ledger
+from mvgraph.bench.lock import only_driver
 from mvgraph.bench.material import Material
 from mvgraph.bench.plan import Cell, make_plan
 from mvgraph.bench.progress import Progress, make_progress
+from mvgraph.bench.samples import remember
 from mvgraph.bench.stale import stale_line
 from mvgraph.bench.suite import Suite, as_suite
+from mvgraph.bench.watch import Watch, watched_run
+from mvgraph.data.resolution import float64_notes
 from mvgraph.display import html_card, html_line
 from mvgraph.errors import UserError
 from mvgraph.graph.cache import shared_folder
 from mvgraph.registry import import_reference
 
-#: The mirror, by name: tracking is built on bench, so bench does not import it.
-MIRROR = "mvgraph.tracking:mirror"
-#: The leaderboard in a notebook, by name for the same reason.
+#: The leaderboard in a notebook, by name: report is built on bench, so bench does not import it.
 LEADERBOARD = "mvgraph.report.notebook:leaderboard_html"
 
 
@@ -113,7 +114,7 @@ def run_suite(
             until the new one is there.
         only: labels, methods or data sets that this call is about; other cells stay as they are.
         progress: "auto", "bar", "notebook", "plain", "none", or an object of one's own.
-        mirror: mirror the ledger into MLflow afterwards.
+        mirror: mirror the ledger into MLflow while cells run.
         executor: where cells run, by default one after the other in this process.
     Returns:
         What was done.
@@ -141,9 +142,10 @@ def run_suite(
         stale = stale_line(cells, statuses, records)
         counts = (len(cells), estimate.cached, 0, 0, 0, missing)
         return RunSummary(folder, checked.name, *counts, _since(begun), estimate, True, stale)
-    with _only_driver(folder), Ledger(folder / "ledger.sqlite", create=True) as ledger:
+    with only_driver(folder), Ledger(folder / "ledger.sqlite", create=True) as ledger:
         ledger.plan(cells, checked)
         damaged = ledger.release_damaged()
+        remember(ledger, cells, material)
         statuses = ledger.statuses()
         chosen = choose(statuses)
         records = ledger.records(everything=True)
@@ -155,11 +157,12 @@ def run_suite(
             if chosen:
                 told = f"{checked.name}: {estimate.sentence()}"
                 shown.begin(len(chosen), told if stale is None else f"{told} {stale}")
-            outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown, kept)
+            with watched_run(folder, mirror) as watch:
+                outcomes = _drive(chosen, ledger, executor or SerialExecutor(material), shown, kept, watch)
         finally:
             shown.close()
-        done = ledger.counts()["done"]
-    notes = [*_told(damaged), *kept, *(_mirror(folder) if mirror else [])]
+        ended = ledger.statuses()
+        done = sum(ended[cell.id] == "done" for cell in cells)
     succeeded = outcomes.count("done")
     return RunSummary(
         folder=folder,
@@ -173,8 +176,18 @@ def run_suite(
         seconds=_since(begun),
         estimate=estimate,
         stale=stale,
-        notes=notes,
+        notes=[*_told(damaged), *kept, *_lost_in_float32(cells, material), *watch.notes],
     )
+
+
+def _lost_in_float32(cells: Sequence[Cell], material: Material) -> list[str]:
+    """A sentence on every view that goes unscaled into methods although float32 cannot hold it."""
+    unscaled = {(cell.dataset, cell.source, cell.views) for cell in cells if cell.scaling["kind"] == "none"}
+    return [
+        f"{dataset}: {note}"
+        for dataset, source, views in sorted(unscaled)
+        for note in float64_notes(material.data(source, views))
+    ]
 
 
 def _look(folder: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
@@ -186,7 +199,12 @@ def _look(folder: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
 
 
 def _drive(
-    cells: Sequence[Cell], ledger: Ledger, executor: Executor, shown: Progress, kept: list[str]
+    cells: Sequence[Cell],
+    ledger: Ledger,
+    executor: Executor,
+    shown: Progress,
+    kept: list[str],
+    watch: Watch,
 ) -> list[str]:
     """Feed the executor, write down every ending, and return the statuses in the order the cells ended.
 
@@ -203,6 +221,7 @@ def _drive(
                 flying[cell.id] = time.perf_counter()
                 executor.submit(cell)
                 shown.started(cell)
+            watch.look()
             outcome = executor.wait()
             if outcome.status == "done" or ledger.status(outcome.cell.id) != "done":
                 _keep(outcome, ledger)
@@ -238,39 +257,6 @@ def _told(damaged: Sequence[str]) -> list[str]:
     return [
         f"Stored arrays of {len(damaged)} cells were damaged, so that these cells had to run again: {whose}."
     ]
-
-
-def _mirror(folder: Path) -> list[str]:
-    """Mirror into MLflow; whatever goes wrong there is told, and costs the run nothing."""
-    try:
-        import_reference(MIRROR)(folder)
-    except UserError as error:
-        return [str(error)]
-    except Exception as error:
-        return [
-            f"The MLflow mirror was not written ({type(error).__name__}: {error}); the ledger is complete."
-        ]
-    return []
-
-
-@contextmanager
-def _only_driver(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system lets go of it when the process ends, however it ends."""
-    import fcntl
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / ".lock").open("w")
-    except OSError as error:
-        raise UserError(f"Run folder {folder} cannot be written: {error.strerror or error}.") from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(
-                f"Another run is writing to {folder}; wait for it or give another folder."
-            ) from None
-        yield
 
 
 def _since(begun: float) -> float:

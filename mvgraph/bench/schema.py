@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,9 +58,21 @@ CREATE TABLE IF NOT EXISTS labels (
 );
 CREATE TABLE IF NOT EXISTS blobs (
     hash TEXT PRIMARY KEY,                      -- SHA-256 of data
-    data BLOB NOT NULL                          -- zlib, little-endian float32 or int64, rows first
+    data BLOB NOT NULL                          -- zlib; little-endian float32 or int64, rows first, or JSON
 );
 """
+
+#: Tables that came later, made where they are not; older versions of mvgraph do not look at them.
+ADDED = """
+CREATE TABLE IF NOT EXISTS samples (
+    fingerprint TEXT PRIMARY KEY,
+    ids TEXT NOT NULL REFERENCES blobs (hash)   -- JSON list of sample ids in the order of rows
+);
+CREATE TABLE IF NOT EXISTS imports (
+    cell TEXT PRIMARY KEY REFERENCES cells (id) ON DELETE CASCADE   -- a cell that no method of a suite made
+);
+"""
+TABLES += ADDED
 
 
 def pack(array: NDArray[Any], dtype: str) -> tuple[str, bytes]:
@@ -77,3 +91,15 @@ def unpack(data: bytes, dtype: str, columns: int | None = None) -> NDArray[Any]:
     values = np.frombuffer(zlib.decompress(data), dtype=dtype)
     native = values.astype(values.dtype.newbyteorder("="))
     return native if columns is None else native.reshape(-1, columns)
+
+
+def pack_texts(texts: Sequence[str]) -> tuple[str, bytes]:
+    """Hash and compressed bytes of a list of texts."""
+    data = zlib.compress(json.dumps([str(text) for text in texts], ensure_ascii=False).encode("utf-8"), 6)
+    return hashlib.sha256(data).hexdigest(), data
+
+
+def unpack_texts(data: bytes) -> list[str]:
+    """The list that `pack_texts` wrote."""
+    found: list[str] = json.loads(zlib.decompress(data))
+    return found

@@ -12,7 +12,8 @@ seeds: [0]                         # initialisation seeds, a list: [0, 1, 2] for
 scaling: {kind: zscore, scope: all}
 graph: {k: 10, kernel: exp, symmetrise: max}
 training: {}                       # fields of TrainingOptions
-selection: last                    # which figures rank: last | validation
+selection: last                    # which epoch's figures rank: last | validation
+rank_by: accuracy                  # which figure ranks: accuracy | macro-accuracy | macro-f1 | log-loss
 limits: {seconds: 600, memory_mib: 8192}     # of a cell, its search included
 tune: null                         # or 20 (trials), or {trials: 20, inner: 3, objective: log-loss, seed: 0}
 ```
@@ -215,6 +216,7 @@ class Suite(_Frozen):
     graph: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     selection: Literal["last", "validation"] = "last"
+    rank_by: Literal["accuracy", "macro-accuracy", "macro-f1", "log-loss"] = "accuracy"
     limits: LimitsSpec = LimitsSpec()
     tune: _Tune = None
 

@@ -53,6 +53,8 @@ def convert(
 ) -> None:
     """Convert a data set in any usual form to .h5mu; what cannot be decided is asked for."""
     from mvgraph.data import convert as run
+    from mvgraph.data import load
+    from mvgraph.data.resolution import float64_notes
 
     options = given.gathered(
         labels=labels,
@@ -79,6 +81,6 @@ def convert(
             ("observed", observed_share(made)),
             ("classes", made.n_classes),
             ("groups", ", ".join(made.groups)),
-            *(("note", note) for note in made.card.notes),
+            *(("note", note) for note in (*made.card.notes, *float64_notes(load(target)))),
         ]
     )

@@ -70,6 +70,7 @@ def show(
 ) -> None:
     """Show views, classes, groups, splits, fingerprint and card of a data set."""
     from mvgraph.data import load
+    from mvgraph.data.resolution import float64_notes
 
     options = given.gathered(
         labels=labels,
@@ -98,10 +99,12 @@ def show(
     card = loaded.card
     heading("Card")
     facts([("source", card.source), ("licence", card.licence), ("citation", card.citation)])
-    facts([("note", note) for note in card.notes])
-    if not no_fingerprint:
+    # Told after every view was read for the fingerprint.
+    digest = None if no_fingerprint else loaded.fingerprint.digest
+    facts([("note", note) for note in (*card.notes, *float64_notes(loaded, read=False))])
+    if digest is not None:
         heading("Fingerprint")
-        typer.echo(loaded.fingerprint.digest)
+        typer.echo(digest)
 
 
 def _show_tables(loaded: MultiViewData) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from mvgraph.contract.result import Check, CheckFailed, CheckResult, require, run_checks
 from mvgraph.data import MultiViewData, Split, load, make_splits
 from mvgraph.data.dataset import DataSet
+from mvgraph.data.resolution import suited
 from mvgraph.errors import UserError
 from mvgraph.registry import datasets
 
@@ -132,7 +133,7 @@ def labels_fit_classes(case: DataSetCase) -> None:
 
 
 def views_are_sound(case: DataSetCase) -> None:
-    """Views are finite float32, not constant throughout, read-only, and zero where a row is not observed."""
+    """Views are finite, float32 where that holds them, not constant, read-only, and zero in rows not observed."""
     data = case.data
     require(
         len(np.unique(data.ids)) == data.n_samples, "sample ids are not unique, so that rows cannot be named."
@@ -140,8 +141,8 @@ def views_are_sound(case: DataSetCase) -> None:
     for column, name in enumerate(data.view_names):
         view, observed = data.views[name], data.observed[:, column]
         require(
-            view.dtype == np.float32 and view.shape == (data.n_samples, data.view_dims[name]),
-            f"view '{name}' is {view.dtype} {view.shape}; right is float32 "
+            view.dtype == suited(view, observed) and view.shape == (data.n_samples, data.view_dims[name]),
+            f"view '{name}' is {view.dtype} {view.shape}; right is {np.dtype(suited(view, observed))} "
             f"({data.n_samples}, {data.view_dims[name]}).",
         )
         require(np.isfinite(view).all(), f"view '{name}' holds NaN or Inf.")

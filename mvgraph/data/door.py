@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mvgraph.data.frozen import frozen_copy, read_only
+from mvgraph.data.resolution import suited
 from mvgraph.errors import UserError
 
 #: Values looked at in one go by the checks: a check neither doubles the memory of a view nor leaves the cache.
@@ -60,11 +61,16 @@ def _column_place(column: int, columns: Sequence[Any] | None) -> str:
 
 
 def view_array(
-    name: str, value: Any, ids: np.ndarray | None = None, present: np.ndarray | None = None
+    name: str,
+    value: Any,
+    ids: np.ndarray | None = None,
+    present: np.ndarray | None = None,
+    dtype: type[np.floating] | None = None,
 ) -> np.ndarray:
-    """One view as a read-only, C-contiguous float32 array; rows that are not present become zeros.
+    """One view as a read-only, C-contiguous array; rows that are not present become zeros.
 
-    A float32 array that is read-only down to its owner is taken without a copy.
+    float32, or float64 where float32 would lose something (see `mvgraph.data.resolution`), unless `dtype` says
+    which. A float32 array that is read-only down to its owner is taken without a copy.
 
     Shapes: (N, d_v) -> (N, d_v); `ids` and `present` (bool) are (N,).
 
@@ -87,8 +93,9 @@ def view_array(
             f"The observed mask has {present.shape[0]} rows, but view {name!r} has {array.shape[0]} rows."
         )
     missing = None if present is None or bool(present.all()) else ~present
-    with np.errstate(over="ignore", invalid="ignore"):
-        result = np.ascontiguousarray(array, dtype=np.float32)
+    kind = suited(array, present) if dtype is None else dtype
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        result = np.ascontiguousarray(array, dtype=kind)
     if missing is not None and result[missing].any():  # NaN counts as true
         result = result.copy() if np.may_share_memory(result, array) else result
         result[missing] = 0.0
@@ -106,7 +113,7 @@ def check_finite(
     original: np.ndarray | None = None,
     present: np.ndarray | None = None,
 ) -> None:
-    """Refuse NaN and Inf, block by block; `original` is the array before it was turned into float32."""
+    """Refuse NaN and Inf, block by block; `original` is the array before it was turned into another type."""
     block = max(1, BLOCK_VALUES // array.shape[1])
     for start in range(0, array.shape[0], block):
         bad = ~np.isfinite(array[start : start + block])
@@ -124,7 +131,7 @@ def check_finite(
         value = array[row, column]
         what = "NaN" if np.isnan(value) else "Inf"
         if original is not None and np.isfinite(float(original[row, column])):
-            what = f"{float(original[row, column]):.6g}, too large for float32"
+            what = f"{float(original[row, column]):.6g}, too large for {array.dtype}"
         raise UserError(
             f"View {name!r}, {row_place(row, ids)}, {_column_place(column, columns)}: the value is {what}; "
             "every value must be a finite number (mark rows without this view as not observed)."

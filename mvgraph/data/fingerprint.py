@@ -59,21 +59,24 @@ class Fingerprint:
 
 
 def view_hash(array: np.ndarray, present: np.ndarray) -> str:
-    """SHA-256 of one view: its shape, its float32 values in row order, and which rows are observed.
+    """SHA-256 of one view: its shape, its values in row order, and which rows are observed.
+
+    A view held in float64 is marked as such: float32 would lose something of it.
 
     -0.0 counts as 0.0 and bytes are little-endian: the hash depends neither on the machine nor on the type
     the values were stored in.
 
     Shapes: array (N, d_v), present (N,) bool.
     """
-    digest = hashlib.sha256(f"mvgraph-view {array.shape[0]}x{array.shape[1]}\n".encode())
+    kind = np.float64 if array.dtype == np.float64 else np.float32
+    mark = "float64 " if kind is np.float64 else ""
+    digest = hashlib.sha256(f"mvgraph-view {mark}{array.shape[0]}x{array.shape[1]}\n".encode())
+    stored = np.dtype(kind).newbyteorder("<")
     digest.update(np.packbits(present).tobytes())
     block = max(1, BLOCK_VALUES // array.shape[1])
     for start in range(0, array.shape[0], block):
         rows = array[start : start + block]
-        digest.update(
-            np.add(rows, np.float32(0.0), dtype=np.float32).astype("<f4", order="C", copy=False).data
-        )
+        digest.update(np.add(rows, kind(0.0), dtype=kind).astype(stored, order="C", copy=False).data)
     return digest.hexdigest()
 
 

@@ -1,6 +1,7 @@
 """The native file: `.h5mu`, the MuData layout written with plain h5py, read lazily per view.
 
-    /mod/<view>/X             (M_v, d_v) rows of the samples that have the view
+    /mod/<view>/X             (M_v, d_v) rows of the samples that have the view; float32, or float64 where that
+                              would lose something
     /mod/<view>/obs, var      ids of those samples, names of the features
     /obs                      ids, `label` (categorical, -1 = unlabelled), one column a group
     /obsmap/<view>            (N,) 1-based row of X of each sample, 0 = the sample lacks the view
@@ -25,6 +26,7 @@ from mvgraph.data.door import SPLIT_PREFIX, check_finite
 from mvgraph.data.frozen import read_only
 from mvgraph.data.lazy import LazyViews
 from mvgraph.data.multiview import MultiViewData
+from mvgraph.data.resolution import may_lose
 from mvgraph.data.split import PARTS, Split
 from mvgraph.errors import UserError
 
@@ -61,9 +63,9 @@ def read_h5mu(path: str | Path) -> MultiViewData:
         labels, classes = _categorical(obs, "label", path)
         names = hdf5.strings_at(uns, "groups", path).tolist()
         groups = {name: _text_column(obs, name, path) for name in names}
-        rows, dims = _row_maps(file, ids.size, path)
+        rows, dims, wide = _row_maps(file, ids.size, path)
         return MultiViewData(
-            views=LazyViews(dims, ids.size, _ViewReader(path, _stamp(path), ids, rows)),
+            views=LazyViews(dims, ids.size, _ViewReader(path, _stamp(path), ids, rows), wide),
             labels=labels,
             classes=classes,
             ids=ids,
@@ -74,10 +76,12 @@ def read_h5mu(path: str | Path) -> MultiViewData:
         )
 
 
-def _row_maps(file: h5py.File, n_samples: int, path: Path) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """For each view the 1-based row of X of each sample (0 = missing), and the width."""
+def _row_maps(
+    file: h5py.File, n_samples: int, path: Path
+) -> tuple[dict[str, np.ndarray], dict[str, int], list[str]]:
+    """For each view the 1-based row of X of each sample (0 = missing), and the width; views that may be float64."""
     mod, obsmap = hdf5.group_at(file, "mod", path), hdf5.group_at(file, "obsmap", path)
-    rows, dims = {}, {}
+    rows, dims, wide = {}, {}, []
     for name in sorted(mod):
         values = hdf5.dataset_at(hdf5.group_at(mod, name, path), "X", path)
         if values.ndim != 2 or values.dtype.kind not in "fiub":
@@ -95,9 +99,10 @@ def _row_maps(file: h5py.File, n_samples: int, path: Path) -> tuple[dict[str, np
         if values.shape[1] == 0:
             raise UserError(f"{path}: view {name!r} is empty: it has no columns.")
         rows[name], dims[name] = positions, int(values.shape[1])
+        wide += [name] if may_lose(values.dtype) else []
     if not rows:
         raise UserError(f"{path} holds no view.")
-    return rows, dims
+    return rows, dims, wide
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -115,7 +120,7 @@ class _ViewReader:
     rows: dict[str, np.ndarray]
 
     def __call__(self, name: str) -> np.ndarray:
-        """Shapes: (N, d_v) float32, read-only; rows of samples without the view are zero."""
+        """Shapes: (N, d_v) float32 or float64, read-only; rows of samples without the view are zero."""
         with hdf5.opened(self.path) as file:
             if _stamp(self.path) != self.stamp:
                 raise UserError(f"{self.path} has changed since it was opened; load it again.")
@@ -124,10 +129,14 @@ class _ViewReader:
             sample_of = np.empty(values.shape[0], dtype=np.int64)
             present = positions > 0
             sample_of[positions[present] - 1] = np.flatnonzero(present)
-            result = np.zeros((self.ids.size, values.shape[1]), dtype=np.float32)
             if np.array_equal(sample_of, np.arange(self.ids.size)):
-                values.read_direct(result)
+                result = hdf5.table_of(values)
+            elif may_lose(values.dtype):
+                table = hdf5.table_of(values)
+                result = np.zeros((self.ids.size, values.shape[1]), dtype=table.dtype)
+                result[sample_of] = table
             else:
+                result = np.zeros((self.ids.size, values.shape[1]), dtype=np.float32)
                 block = max(1, BLOCK_VALUES // values.shape[1])
                 for start in range(0, values.shape[0], block):
                     part = sample_of[start : start + block]

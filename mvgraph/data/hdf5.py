@@ -9,12 +9,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from mvgraph.data.resolution import Resolution, may_lose
 from mvgraph.errors import UserError
 
 #: Below this size (bytes) a header is believed; above, the file must hold the bytes it declares.
 BELIEVED_BYTES = 64 << 20
 #: Deflate packs at most 1032 bytes into one; a larger ratio means that the data was never written.
 MOST_PACKED = 1032
+#: Values of a table looked at in one go.
+TABLE_VALUES = 1 << 20
 #: More objects than any file of views has.
 MOST_OBJECTS = 100_000
 
@@ -107,6 +110,33 @@ def dataset_at(parent: h5py.Group, name: str, path: Path) -> h5py.Dataset:
     if not isinstance(item, h5py.Dataset):
         raise UserError(f"{path} lacks the array {parent.name.rstrip('/')}/{name}.")
     return item
+
+
+def table_of(dataset: h5py.Dataset) -> np.ndarray:
+    """All values of a table, float32 or, where that would lose something, float64.
+
+    Holds one block beside the result; what float32 cannot hold is read twice.
+
+    Shapes: (M, d).
+    """
+    result = np.empty(dataset.shape, dtype=np.float32)
+    if not may_lose(dataset.dtype) or not dataset.size:
+        if dataset.size:
+            dataset.read_direct(result)
+        return result
+    watch = Resolution(dataset.shape)
+    # Whole chunks, so that none is unpacked twice.
+    chunk = dataset.chunks[0] if dataset.chunks else 1
+    block = -(-max(1, TABLE_VALUES // dataset.shape[1]) // chunk) * chunk
+    for start in range(0, dataset.shape[0], block):
+        part = dataset[start : start + block]
+        watch.look(part, start)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            result[start : start + block] = part
+    if watch.loss() is not None:
+        result = np.empty(dataset.shape, dtype=np.float64)
+        dataset.read_direct(result)
+    return result
 
 
 def integers_at(parent: h5py.Group, name: str, path: Path) -> np.ndarray:

@@ -17,18 +17,26 @@ class LazyViews(Mapping[str, np.ndarray]):
     Parameters:
         dims: width d_v of each view.
         n_samples: number of rows N of every view.
-        reader: a picklable callable, view name -> read-only float32 array.
+        reader: a picklable callable, view name -> read-only float32 or float64 array.
+        wide: names of the views that may be float64, where that is known without reading.
 
     Shapes: each value is (N, d_v).
     """
 
-    __slots__ = ("_cache", "_dims", "_n_samples", "_reader")
+    __slots__ = ("_cache", "_dims", "_n_samples", "_reader", "wide")
 
-    def __init__(self, dims: Mapping[str, int], n_samples: int, reader: Callable[[str], np.ndarray]) -> None:
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        n_samples: int,
+        reader: Callable[[str], np.ndarray],
+        wide: Iterable[str] | None = None,
+    ) -> None:
         self._dims = {name: int(dims[name]) for name in sorted(dims)}
         self._n_samples = int(n_samples)
         self._reader = reader
         self._cache: dict[str, np.ndarray] = {}
+        self.wide = None if wide is None else frozenset(wide)
 
     @property
     def dims(self) -> dict[str, int]:
@@ -45,7 +53,8 @@ class LazyViews(Mapping[str, np.ndarray]):
 
     def restrict(self, names: Iterable[str]) -> LazyViews:
         """The same views under fewer names; what one of the two has read, the other need not read again."""
-        chosen = LazyViews({name: self._dims[name] for name in names}, self._n_samples, self._reader)
+        dims = {name: self._dims[name] for name in names}
+        chosen = LazyViews(dims, self._n_samples, self._reader, self.wide)
         chosen._cache = self._cache
         return chosen
 
@@ -73,4 +82,4 @@ class LazyViews(Mapping[str, np.ndarray]):
         return f"LazyViews({self._dims}, loaded={self.loaded})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (LazyViews, (self._dims, self._n_samples, self._reader))
+        return (LazyViews, (self._dims, self._n_samples, self._reader, self.wide))

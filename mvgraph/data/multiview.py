@@ -28,7 +28,8 @@ class MultiViewData:
     the input. Rows of a view that are not observed hold zeros. `from_arrays` takes data in any usual form.
 
     Shapes:
-        views[v]: (N, d_v) float32, read-only, C-contiguous.
+        views[v]: (N, d_v) float32, read-only, C-contiguous; float64 where float32 would lose something
+            (`mvgraph.data.resolution`).
         labels: (N,) int64 in 0..C-1, -1 for unlabelled rows.
         ids: (N,) strings, unique.
         groups[g]: (N,) strings, e.g. clip, location or subject.

@@ -36,6 +36,7 @@ class Tags:
         mixes_views: one propagation step reads several views' graphs, so that receptive fields are joint.
         full_graph: its propagation cannot be restricted to a receptive field.
         quadratic: holds tables of N x N, because what it computes is one; it refuses more rows than fit.
+        informed: reads the rows it answers; a rate without information answers all alike.
     """
 
     uses_graph: bool = True
@@ -46,6 +47,7 @@ class Tags:
     mixes_views: bool = True
     full_graph: bool = False
     quadratic: bool = False
+    informed: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class NewRows:
             run from new rows to old ones only, so no old row's answer changes. None if the method uses none.
 
     Shapes:
-        views[v]: (M, d_v) float32; observed: (M, V) bool.
+        views[v]: (M, d_v) of the type of the rows of the fit; observed: (M, V) bool.
     """
 
     views: Mapping[str, np.ndarray]
@@ -102,7 +104,8 @@ class Method:
 
     @classmethod
     def contract_options(cls, view_names: tuple[str, ...]) -> dict[str, Any]:
-        """Options without which the method cannot be made, for checks that know nothing of it."""
+        """Options for checks that know nothing of the method: those without which it cannot be made, and those that
+        make it small enough to be fitted dozens of times."""
         return {}
 
     def prepare(self, graph: MultiViewGraph) -> MultiViewGraph:

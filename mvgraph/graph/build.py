@@ -21,7 +21,7 @@ from mvgraph.graph.knn import Backend, check_k, knn
 from mvgraph.graph.limits import MAX_SECONDS, check_affordable
 from mvgraph.graph.multiview import MultiViewGraph
 from mvgraph.graph.operations import symmetrise as symmetrised
-from mvgraph.graph.rows import as_rows
+from mvgraph.graph.rows import as_rows, within_float32
 from mvgraph.graph.settings import Approx, Fused, GraphSettings, KernelName, MeanDistance, Symmetrise
 from mvgraph.graph.snf import fuse_snf
 
@@ -66,7 +66,7 @@ def build_graph(
     built: dict[str, ViewGraph] = {}
     n: int | None = None
     for name in sorted(views):
-        rows = as_rows(views[name], device)
+        rows = as_rows(views[name], device, observed.get(name))
         n = rows.shape[0] if n is None else n
         if rows.shape[0] != n:
             raise UserError(f"view '{name}' has {rows.shape[0]} rows, but '{next(iter(built))}' has {n}")
@@ -104,13 +104,14 @@ def view_graph(
     """The adjacency of one view and its mean distance mu.
 
     Shapes:
-        rows: (N, d_v) float32; observed: (N,) bool or None -> (N, N) CSR
+        rows: (N, d_v) float32 or float64; observed: (N,) bool or None -> (N, N) CSR
     """
     begun = time.perf_counter()
     n = rows.shape[0]
     kept = None if observed is None or bool(observed.all()) else observed.to(rows.device).nonzero().flatten()
     if kept is not None:
         rows = rows[kept]
+    rows, unit = within_float32(rows)
     k = settings.k_of(view)
     check_k(k, rows.shape[0], f"view '{view}'")
     check_affordable(rows, k, f"view '{view}'", exact=settings.approx is None, max_seconds=max_seconds)
@@ -121,9 +122,8 @@ def view_graph(
     weights = way.weigh(neighbours, settings.scale_neighbour)
     directed = table_to_csr(neighbours.indices, weights, n, kept)
     adjacency = symmetrised(directed, settings.symmetrise)
-    return ViewGraph(
-        adjacency, neighbours.mean_distance, neighbours.recall, seconds=time.perf_counter() - begun
-    )
+    mean = neighbours.mean_distance * (unit if way.in_units else 1.0)
+    return ViewGraph(adjacency, mean, neighbours.recall, seconds=time.perf_counter() - begun)
 
 
 def table_to_csr(indices: Tensor, weights: Tensor, n: int, kept: Tensor | None = None) -> CSR:

@@ -71,10 +71,11 @@ def cache_key(rows: Tensor, settings: GraphSettings, view: str, observed: Tensor
     The view's name is no part of it, nor are other views.
 
     Shapes:
-        rows: (N, d) float32; observed: (N,) bool
+        rows: (N, d) float32 or float64; observed: (N,) bool
     """
+    kind = ["float64"] if rows.dtype == torch.float64 else []
     digest = hashlib.sha256(
-        json.dumps([FORMAT, list(rows.shape), settings.of_view(view)], sort_keys=True).encode()
+        json.dumps([FORMAT, list(rows.shape), settings.of_view(view), *kind], sort_keys=True).encode()
     )
     # By pieces, so that rows on a GPU, or mapped from a file, are not copied at once.
     for part in rows.split(max(1, 2**22 // max(1, rows.shape[1]))):

@@ -28,7 +28,7 @@ def to_pyg(graph: MultiViewGraph, data: Any = None) -> HeteroData:
     - `edge_index` (2, E): source j above target i, sorted by target and then source;
     - `edge_weight` (E,): the unnormalised A_ij, without self loops, as `GCNConv` expects it.
 
-    From `data` the node store gets `x_<view>` (N, d_v) float32 for every view (views differ in width, so
+    From `data` the node store gets `x_<view>` (N, d_v) for every view, of its type (views differ in width, so
     there is no single `x`), `y` (N,) int64 with -1 for unlabelled, and `observed_<view>` (N,) bool where rows
     of a view are missing. `graph_settings` and `mean_distances` keep what the graph was built with.
 

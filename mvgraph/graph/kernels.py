@@ -23,10 +23,12 @@ class Kernel:
     Args:
         space: rows -> rows among which Euclidean neighbours are looked for, (N, d) -> (N, d').
         weigh: (neighbour table, scale neighbour or None) -> weights (N, k) float32.
+        in_units: whether distances in that space have the units of the rows.
     """
 
     space: Callable[[Tensor], Tensor]
     weigh: Callable[[Neighbours, int | None], Tensor]
+    in_units: bool = True
 
 
 def exp_weights(neighbours: Neighbours, scale_neighbour: int | None = None) -> Tensor:
@@ -73,14 +75,14 @@ def unit_rows(x: Tensor) -> Tensor:
     similarity 0 to them, and 1 to the other rows of zeros, which are equal to it.
 
     Shapes:
-        x: (N, d) -> (N, d + 1) float32
+        x: (N, d) float32 or float64 -> (N, d + 1) of the same type
     """
     largest = x.abs().amax(1, keepdim=True)
     zero = largest == 0
     # Divided by the largest entry first, so that squares of tiny or huge entries neither vanish nor overflow.
     scaled = x.double() / torch.where(zero, 1.0, largest.double())
     unit = scaled / torch.where(zero, 1.0, scaled.norm(dim=1, keepdim=True))
-    return torch.cat([unit, zero.double()], 1).to(torch.float32)
+    return torch.cat([unit, zero.double()], 1).to(x.dtype)
 
 
 def cosine_weights(neighbours: Neighbours, scale_neighbour: int | None = None) -> Tensor:
@@ -103,5 +105,5 @@ def _as_given(x: Tensor) -> Tensor:
 KERNELS: dict[str, Kernel] = {
     "exp": Kernel(_as_given, exp_weights),
     "self-tuning": Kernel(_as_given, self_tuning_weights),
-    "cosine": Kernel(unit_rows, cosine_weights),
+    "cosine": Kernel(unit_rows, cosine_weights, in_units=False),
 }

@@ -7,7 +7,7 @@ every row whose candidates could miss a neighbour within the rounding error is s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -23,7 +23,7 @@ from mvgraph.graph.faiss_search import (
 )
 from mvgraph.graph.limits import MAX_SECONDS, check_affordable
 from mvgraph.graph.parallel import map_blocks
-from mvgraph.graph.rows import Rows, as_rows, full_precision
+from mvgraph.graph.rows import Rows, as_rows, full_precision, within_float32
 from mvgraph.graph.settings import Approx
 from mvgraph.graph.settle import settle, settle_doubtful
 from mvgraph.graph.streaming import Pass
@@ -42,7 +42,7 @@ class Neighbours:
 
     Shapes:
         indices: (N, k) int64, nearest first, the row itself never among them
-        distances: (N, k) float32, Euclidean, ascending
+        distances: (N, k) float32, Euclidean, ascending; float64 where they are beyond float32
         mean_distance: mean over all ordered pairs i != j (mu of Eq. 1)
         recall: share of the true neighbours that were found, measured on a sample; 1 for exact search
         mean_error: standard error of `mean_distance`; 0 for exact search
@@ -99,7 +99,7 @@ def knn(
     Raises:
         UserError: k < 1, k >= N, x is not a finite two-dimensional table, or the search cannot be afforded.
     """
-    rows = as_rows(x, device)
+    rows, unit = within_float32(as_rows(x, device))
     check_k(k, rows.shape[0])
     if backend not in get_args(Backend):
         raise UserError(f"backend {backend!r} is unknown; choose 'torch' or 'faiss'")
@@ -109,8 +109,17 @@ def knn(
     with full_precision(), torch.no_grad():
         ready = Rows.of(rows)
         if approx is not None:
-            return _approximate(ready, k, approx)
-        return _from_faiss(ready, k) if backend == "faiss" else _stream(ready, k, block_rows)
+            found = _approximate(ready, k, approx)
+        else:
+            found = _from_faiss(ready, k) if backend == "faiss" else _stream(ready, k, block_rows)
+    if unit == 1.0:
+        return found
+    return replace(
+        found,
+        distances=found.distances.double() * unit,
+        mean_distance=found.mean_distance * unit,
+        mean_error=found.mean_error * unit,
+    )
 
 
 def _stream(rows: Rows, k: int, block_rows: int | None) -> Neighbours:

@@ -12,17 +12,54 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mvgraph.data.resolution import suited
 from mvgraph.errors import UserError
 
 
-def as_rows(x: Tensor | np.ndarray, device: torch.device | str | None = None) -> Tensor:
-    """`x` as a float32 (N, d) tensor on `device` (where it is, by default)."""
+def as_rows(
+    x: Tensor | np.ndarray, device: torch.device | str | None = None, present: Tensor | None = None
+) -> Tensor:
+    """`x` as an (N, d) tensor on `device` (where it is, by default).
+
+    float32, or float64 where float32 would lose something of the rows that are `present` (see
+    `mvgraph.data.resolution`).
+
+    Shapes:
+        x: (N, d); present: (N,) bool, all by default
+    """
     if isinstance(x, np.ndarray) and not x.flags.writeable:
         x = x.copy()  # torch has no read-only tensors and warns about sharing such memory
     rows = torch.as_tensor(x).detach()
     if rows.ndim != 2:
         raise UserError(f"a view must have two dimensions (rows, features), not shape {tuple(rows.shape)}")
-    return rows.to(device=device, dtype=torch.float32)
+    kind = torch.float32
+    if rows.dtype in (torch.float64, torch.int32, torch.int64) and rows.shape[1]:
+        mask = None if present is None else present.cpu().numpy()
+        if suited(rows.cpu().numpy(), mask) is np.float64:
+            kind = torch.float64
+    return rows.to(device=device, dtype=kind)
+
+
+def within_float32(rows: Tensor) -> tuple[Tensor, float]:
+    """Rows whose distances float32 can hold, and the power of two they were divided by (exactly; mostly 1).
+
+    Shapes:
+        rows: (N, d)
+    """
+    if rows.dtype != torch.float64 or not rows.numel():
+        return rows, 1.0
+    half = float((rows.amax(0) / 2 - rows.amin(0) / 2).max())
+    if not math.isfinite(half) or half == 0:
+        return rows, 1.0
+    # No distance is longer than 2^most.
+    most = math.frexp(half)[1] + 1 + math.ceil(math.log2(rows.shape[1]) / 2)
+    if most > MOST:
+        unit = 2.0 ** (most - MOST)
+    elif most < -MOST // 2:
+        unit = 2.0 ** max(most, -1074)
+    else:
+        return rows, 1.0
+    return rows / unit, unit
 
 
 _LIBRARIES = (torch.backends.cuda, torch.backends.mkldnn)
@@ -30,6 +67,8 @@ _HAS_SWITCHES = all(hasattr(getattr(library, "matmul", None), "fp32_precision") 
 
 #: Rows, evenly spread, whose medians are the centre.
 CENTRE_ROWS = 1024
+#: The largest power of two that a distance may reach in float32, with room for a square of its rounding.
+MOST = 125
 #: Elements of a table taken to float64 at a time.
 WIDE_ELEMENTS = 2**22
 
@@ -43,7 +82,7 @@ class Rows:
     two, which is exact, lest squares overflow or vanish.
 
     Shapes:
-        given: (N, d) float32, from which distances are computed in the end
+        given: (N, d) float32 or float64, from which distances are computed in the end
         centred: (N, d) float32, `(given - column medians) / unit`, longest row about 1
         norms: (N,) float32, squared lengths of `centred`
     """

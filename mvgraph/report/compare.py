@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mvgraph.report.style import signed
-from mvgraph.report.tables import PAPER_METHODS, REFERENCE, Difference, Row, Setting, difference, over_splits
+from mvgraph.report.differences import Difference, difference
+from mvgraph.report.ranking import ACCURACY, Measure
+from mvgraph.report.tables import PAPER_METHODS, REFERENCE, Row, Setting
+
+#: Verdict -> its mark. Where there is no verdict there is no mark, only a dash.
+SIGNS = {"ahead": "▲", "level": "◆", "behind": "▼", "none": "–"}
 
 
 @dataclass(frozen=True)
@@ -19,20 +23,18 @@ class Verdict:
     complete: bool
 
     @property
-    def beats(self) -> bool:
-        return self.difference.verdict == "ahead"
-
-    @property
     def sentence(self) -> str:
         gap = self.difference
-        words = {"ahead": "beats", "behind": "does not beat", "level": "does not clearly beat"}[gap.verdict]
-        spread = "" if gap.deviation is None else f" ± {100 * gap.deviation:.1f}"
+        words = {
+            "ahead": "beats",
+            "behind": "does not beat",
+            "level": "does not clearly beat",
+            "none": "against",
+        }[gap.verdict]
+        by = "" if gap.measure is ACCURACY else f", by {gap.measure.words}"
         tail = "" if self.complete else "; cells are still missing or failed"
-        splits = f"better on {gap.wins} of {gap.splits} split{'s' if gap.splits > 1 else ''}"
-        return (
-            f"{self.label} {words} {REFERENCE} on {self.setting}: {signed(100 * gap.mean)}{spread} points "
-            f"({100 * gap.a:.1f} against {100 * gap.b:.1f} %), {splits}{tail}."
-        )
+        reason = f"; {gap.test.reason}" if gap.test.reason else ""
+        return f"{self.label} {words} {REFERENCE} on {self.setting}{by}: {gap.figures}{reason}{tail}."
 
 
 #: Control -> the lesser graph in words, and what the difference to it is the effect of.
@@ -52,19 +54,16 @@ class Control:
     control: str
     kind: str
     difference: Difference
-    deltas: tuple[float, ...]
 
     @property
     def sentence(self) -> str:
         what, subject = _LESSER.get(self.kind, (self.kind, "the graph"))
-        verbs = {"ahead": "helps", "behind": "hurts", "level": "makes no clear difference"}
-        effect = f"{subject} {verbs[self.difference.verdict]}"
         gap = self.difference
-        spread = "" if gap.deviation is None else f" ± {100 * gap.deviation:.1f}"
-        return (
-            f"{self.label} against {what}: {signed(100 * gap.mean)}{spread} points "
-            f"({100 * gap.a:.1f} against {100 * gap.b:.1f} %), {effect}."
-        )
+        verbs = {"ahead": "helps", "behind": "hurts", "level": "makes no clear difference"}
+        effect = f"; {subject} {verbs[gap.verdict]}" if gap.verdict in verbs else ""
+        reason = f"; {gap.test.reason}" if gap.test.reason else ""
+        by = "" if gap.measure is ACCURACY else f", by {gap.measure.words}"
+        return f"{self.label} against {what}{by}: {gap.figures}{effect}{reason}."
 
 
 def verdicts(setting: Setting, rows: Sequence[Row]) -> list[Verdict]:
@@ -84,7 +83,7 @@ def verdicts(setting: Setting, rows: Sequence[Row]) -> list[Verdict]:
     ]
 
 
-def controls(setting: Setting, selection: str) -> list[Control]:
+def controls(setting: Setting, selection: str, measure: Measure = ACCURACY) -> list[Control]:
     """Each control beside the method it is a control of (same label before the ``@``, else same method)."""
     found = []
     for label, runs in setting.runs.items():
@@ -97,18 +96,7 @@ def controls(setting: Setting, selection: str) -> list[Control]:
         if not same:
             continue
         base = same[0]
-        gap = difference(base.done, runs.done, selection)
-        if gap is None:
-            continue
-        left, right = (over_splits(r.done, selection, "accuracy") for r in (base, runs))
-        common = [s for s in left if s in right]
-        found.append(
-            Control(
-                base.label,
-                label,
-                str(runs.control),
-                gap,
-                tuple(left[s] - right[s] for s in common),
-            )
-        )
+        gap = difference(base.done, runs.done, selection, measure)
+        if gap is not None:
+            found.append(Control(base.label, label, str(runs.control), gap))
     return found

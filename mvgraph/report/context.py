@@ -13,6 +13,8 @@ from mvgraph.report.snapshot import Record, Snapshot
 # Vary from cell to cell by design: shown as the list of their values, never as a deviation.
 _BY_DESIGN = ("split.index", "split.seed", "seed")
 _SPLIT_CONTENT = ("labelled.",)
+# Differs between data sets by nature: stands with the facts of each.
+_ELSEWHERE = ("observed.",)
 _NAMED_CELLS = 6
 
 
@@ -62,7 +64,9 @@ def protocol_card(snapshot: Snapshot) -> list[CardLine]:
     """The protocol once for the whole suite, cells that differ from it named by data set, method or id."""
     cells = [r["cell"] for group in (snapshot.records, snapshot.failures, snapshot.missing) for r in group]
     flat = [(cell, flatten(cell.get("protocol") or {})) for cell in cells]
-    keys = sorted({key for _, card in flat for key in card}, key=_card_order)
+    keys = sorted(
+        {key for _, card in flat for key in card if not key.startswith(_ELSEWHERE)}, key=_card_order
+    )
     lines = []
     for key in keys:
         values = Counter(card[key] for _, card in flat if key in card)

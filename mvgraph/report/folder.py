@@ -7,7 +7,15 @@ from pathlib import Path
 
 from mvgraph.data.atomic import check_folder
 
-_NAMES = ("index.html", "report.md", "leaderboard.md", "leaderboard.csv", "cells.csv", "scores.csv")
+_NAMES = (
+    "index.html",
+    "report.md",
+    "leaderboard.md",
+    "leaderboard.csv",
+    "cells.csv",
+    "scores.csv",
+    "predictions.csv",
+)
 _PICTURES = re.compile(
     r"(leaderboard|learning-curves|theta|attention|confusion|calibration|cost-accuracy|controls|critical-difference"
     r"|pairwise|history|importances|parallel|front|cost|figure2)(-[a-z0-9-]+)?\.png"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from mvgraph.report.assemble import SettingReport
+from mvgraph.evaluation import LEVEL
+from mvgraph.report.majority import MARK
+from mvgraph.report.ranking import DASH, MEASURES, Measure
 from mvgraph.report.style import signed
-from mvgraph.report.tables import Row
+from mvgraph.report.tables import REFERENCE, Row
 
-DASH = "–"
+#: Heading of the column that `interval` fills.
+INTERVAL = f"{100 * (1 - LEVEL):g} % interval"
 
 
 class Column(NamedTuple):
@@ -66,40 +69,20 @@ def rank(row: Row) -> str:
     return f"({row.rank})" if row.provisional else str(row.rank)
 
 
-QUALITY: tuple[Column, ...] = (
-    Column(
-        "accuracy", "Accuracy", "%", "mean test accuracy over splits", 1, lambda r: r.accuracy.mean, percent
-    ),
-    Column(
-        "split",
-        "± split",
-        "%",
-        "deviation over splits of the means over seeds",
-        0,
-        lambda r: r.accuracy.split,
-        percent,
-    ),
-    Column(
-        "init",
-        "± init",
-        "%",
-        "mean deviation over initialisation seeds within a split",
-        0,
-        lambda r: r.accuracy.init,
-        percent,
-    ),
-    Column(
-        "macro_f1", "Macro-F1", "%", "F1 averaged over classes", 1, lambda r: r.metrics["macro_f1"], percent
-    ),
-    Column(
-        "log_loss",
-        "Log-loss",
-        "nat",
-        "mean natural-log cross-entropy",
-        -1,
-        lambda r: r.metrics["log_loss"],
-        decimal,
-    ),
+def _metric(measure: Measure) -> Column:
+    return Column(
+        measure.key,
+        measure.heading,
+        measure.unit,
+        measure.meaning,
+        measure.sense,
+        lambda r: r.metrics[measure.key],
+        measure.text,
+    )
+
+
+_OTHERS: tuple[Column, ...] = (
+    *(_metric(MEASURES[name]) for name in ("accuracy", "macro-f1", "log-loss")),
     Column(
         "brier",
         "Brier",
@@ -110,16 +93,60 @@ QUALITY: tuple[Column, ...] = (
         decimal,
     ),
     Column("ece", "ECE", "%", "expected calibration error", -1, lambda r: r.metrics["ece"], percent),
-    Column(
-        "gap",
-        "Gap",
-        "points",
-        "accuracy minus that of concat-logreg, paired by split",
-        1,
-        lambda r: r.gap.mean if r.gap else None,
-        points,
-    ),
 )
+
+
+def quality(measure: Measure) -> tuple[Column, ...]:
+    """Columns of a leaderboard: the figure that ranks with its deviations, other figures, the gap in the first."""
+    what = measure.words
+    return (
+        _metric(measure)._replace(name="score", value=lambda r: r.score.mean),
+        Column(
+            "split",
+            "± split",
+            measure.unit,
+            f"deviation of {what} over splits, of the means over seeds",
+            0,
+            lambda r: r.score.split,
+            measure.text,
+        ),
+        Column(
+            "init",
+            "± init",
+            measure.unit,
+            f"mean deviation of {what} over initialisation seeds within a split",
+            0,
+            lambda r: r.score.init,
+            measure.text,
+        ),
+        *(column for column in _OTHERS if column.name != measure.key),
+        Column(
+            "gap",
+            "Gap",
+            measure.gap_unit,
+            f"{what} minus that of {REFERENCE}, paired by split",
+            measure.sense,
+            lambda r: r.gap.mean if r.gap else None,
+            measure.gap,
+        ),
+    )
+
+
+def interval(row: Row) -> str:
+    """The interval of a row's gap; a dash where nothing was tested."""
+    return DASH if row.gap is None else row.gap.interval
+
+
+def name(row: Row) -> str:
+    """A row's label, with the mark of a method that is not above the majority class."""
+    return f"{row.label} ({MARK})" if row.above_majority is False else row.label
+
+
+def cells(row: Row) -> str:
+    """Done of planned cells."""
+    return "computed" if row.computed else f"{row.done}/{row.planned}"
+
+
 SELECTION: tuple[Column, ...] = (
     Column(
         "last",
@@ -174,9 +201,9 @@ COST: tuple[Column, ...] = (
 )
 
 
-def best(part: SettingReport, column: Column) -> str | None:
+def best(rows: Sequence[Row], column: Column) -> str | None:
     """The text of a column's best ranked value; equal texts are equally best, unless all are."""
-    found = [v for r in part.rows if r.rank is not None and (v := column.value(r)) is not None and v == v]
+    found = [v for r in rows if r.rank is not None and (v := column.value(r)) is not None and v == v]
     if not column.sense or len({column.form(v) for v in found}) < 2:
         return None
     return column.form(max(found) if column.sense > 0 else min(found))

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from mvgraph.evaluation import PairedTest
+from mvgraph.report.differences import difference
+from mvgraph.report.scores import over_splits
 from mvgraph.report.snapshot import Record
-from mvgraph.report.tables import Row, Setting, over_splits
+from mvgraph.report.tables import Row, Setting
 
 DASH = "–"
 
@@ -98,36 +101,42 @@ def gain_sentence(
     none: float,
     inductive: float | None,
     averaged: tuple[str, float],
+    test: PairedTest,
 ) -> str:
-    """How much of a method's gain by its graph is smoothing over the group, in one sentence.
+    """What a method's difference by its graph is made of, in one sentence.
 
-    The gain is that over the same model without any edge; the part of it that goes with the edges inside a
-    group is smoothing over the group.
+    The difference is that to the same model without any edge; the part of it that goes with the edges inside a
+    group is smoothing over the group. Only a test speaks of a gain; without one the figures stand for themselves.
 
     Args:
         whole, no_siblings, none, inductive: test accuracies, 0 to 1.
         averaged: a method without a graph, and its accuracy when averaged over each group.
+        test: of the differences to no edges at all, one a split.
     """
     whole, no_siblings, none = 100 * whole, 100 * no_siblings, 100 * none
     gain = whole - none
-    reaches = (
-        f"averaging the probabilities of {averaged[0]} over each {group} reaches {100 * averaged[1]:.1f} %"
-    )
-    if gain <= 0:
-        return (
-            f"The graph gains nothing: {method} reaches {whole:.1f} % with it and {none:.1f} % without any edge, "
-            f"and {reaches}."
-        )
-    lost = max(0.0, min(whole - no_siblings, gain))
     alone = (
         ""
         if inductive is None
-        else f"with test rows hanging on the other rows alone it reaches {100 * inductive:.1f} %, and "
+        else f"with test rows hanging on the other rows alone it reaches {100 * inductive:.1f} %; "
     )
+    rest = f"{alone}averaging the probabilities of {averaged[0]} over each {group} reaches {100 * averaged[1]:.1f} %"
+    lost = max(0.0, min(whole - no_siblings, gain))
+    if test.verdict == "higher":
+        return (
+            f"Of the {gain:.1f} points that the graph gains for {method} ({none:.1f} % without edges, {whole:.1f} % "
+            f"with them), {lost:.1f} ({100 * lost / gain:.0f} %) go when the edges inside each {group} are taken "
+            f"away, so that much is smoothing over the {group}; {rest}."
+        )
+    share = (
+        f"; {lost:.1f} of the {gain:.1f} points ({100 * lost / gain:.0f} %) go with the edges inside each {group}"
+        if gain > 0
+        else ""
+    )
+    judged = {"level": "no clear difference", "lower": "the graph hurts", "none": test.reason}[test.verdict]
     return (
-        f"Of the {gain:.1f} points that the graph gains for {method} ({none:.1f} % without edges, {whole:.1f} % with "
-        f"them), {lost:.1f} ({100 * lost / gain:.0f} %) go when the edges inside each {group} are taken away, so "
-        f"that much is smoothing over the {group}; {alone}{reaches}."
+        f"{method} reaches {whole:.1f} % with its whole graph, {no_siblings:.1f} % without the edges inside each "
+        f"{group} and {none:.1f} % without any edge{share}; of whole graph against none: {judged}; {rest}."
     )
 
 
@@ -176,18 +185,22 @@ def averaged_mean(records: Sequence[Record], selection: str, metric: str) -> flo
 
 
 def _sentence(setting: Setting, rows: Sequence[Row], selection: str, group: str) -> str:
-    def accuracy(method: str, control: str | None) -> float | None:
+    def cells(method: str, control: str | None) -> list[Record]:
         done = [
             r.done for r in setting.runs.values() if r.method.split("@")[0] == method and r.control == control
         ]
-        values = list(over_splits(done[0], selection, "accuracy").values()) if done and done[0] else []
+        return done[0] if done else []
+
+    def accuracy(method: str, control: str | None) -> float | None:
+        values = list(over_splits(cells(method, control), selection, "accuracy").values())
         return fmean(values) if values else None
 
     found = []
     for method in {row.method.split("@")[0]: None for row in rows}:
         scores = [accuracy(method, control) for control in (None, "no-siblings", "identity", "inductive")]
-        if None not in scores[:3]:
-            found.append((method, scores))
+        gap = difference(cells(method, None), cells(method, "identity"), selection)
+        if None not in scores[:3] and gap is not None:
+            found.append((method, scores, gap))
     rivals = [
         (f"{row.method.split('@')[0]} without a graph" if row.control else row.label, value)
         for row in rows
@@ -196,13 +209,13 @@ def _sentence(setting: Setting, rows: Sequence[Row], selection: str, group: str)
     ]
     if not found or not rivals:
         return ""
-    method, scores = max(found, key=lambda each: (each[1][0] or 0.0) - (each[1][2] or 0.0))
+    method, scores, gap = max(found, key=lambda each: (each[1][0] or 0.0) - (each[1][2] or 0.0))
     whole, siblings, none, inductive = scores
     assert whole is not None
     assert siblings is not None
     assert none is not None
     return gain_sentence(
-        group, method, whole, siblings, none, inductive, max(rivals, key=lambda rival: rival[1])
+        group, method, whole, siblings, none, inductive, max(rivals, key=lambda rival: rival[1]), gap.test
     )
 
 

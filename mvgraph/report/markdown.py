@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from mvgraph.evaluation import RULE
 from mvgraph.report import forms
 from mvgraph.report.assemble import Report, SettingReport
 from mvgraph.report.context import Trouble
 from mvgraph.report.groups import Groups
+from mvgraph.report.majority import LEGEND
 from mvgraph.report.stats import Comparison
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
@@ -45,17 +47,24 @@ def document(report: Report) -> str:
     if report.verdicts:
         parts.append("## Against concat-logreg\n")
         parts.append("".join(f"- {escape(v.sentence)}\n" for v in report.verdicts))
+        parts.append(f"{escape(RULE)}\n")
     for compared in report.comparisons:
         parts.append(f"## Across data sets: {escape(compared.comparison.title)}\n")
         parts.append(_ranks(compared.comparison))
         parts += [f"![{escape(p.alt)}]({p.name}.png)\n\n{escape(p.caption)}\n" for p in compared.pictures]
     for part in report.settings:
         parts.append(f"## {escape(part.setting.title)} ({escape(part.setting.protocol)})\n")
+        parts.append(table(("fact", "value"), [[escape(v) for v in fact] for fact in part.facts], left=2))
         parts.append(_board(part))
         parts.append(f"\n{_rule(report, part)}\n")
         parts.append(_columns(part, forms.SELECTION))
         parts.append(_columns(part, forms.COST))
+        if part.incomplete is not None:
+            heads = [escape(head) for head in part.incomplete.heads]
+            parts.append(table(heads, [[escape(v) for v in row] for row in part.incomplete.table]))
         parts += [f"- {escape(c.sentence)}\n" for c in part.controls]
+        if part.controls:
+            parts.append(f"{escape(RULE)}\n")
         if part.groups is not None:
             parts.append(_groups(part.groups))
         parts += [
@@ -104,32 +113,23 @@ def _groups(found: Groups) -> str:
 
 def _board(part: SettingReport) -> str:
     columns = [
-        c
-        for c in (*forms.QUALITY, *forms.COST)
-        if c.name
-        in {
-            "accuracy",
-            "split",
-            "init",
-            "macro_f1",
-            "log_loss",
-            "brier",
-            "ece",
-            "gap",
-            "parameters",
-            "training_s",
-        }
+        *forms.quality(part.measure),
+        *(c for c in forms.COST if c.name in {"parameters", "training_s"}),
     ]
-    heads = ["rank", "method", *(_head(c) for c in columns), "cells"]
-    tops = [forms.best(part, c) for c in columns]
+    heads = [*(_head(c) for c in columns)]
+    # The interval stands beside the gap that it is of.
+    at = next(i for i, c in enumerate(columns) if c.name == "gap") + 1
+    heads.insert(at, f"{forms.INTERVAL} of the gap")
+    tops = [forms.best(part.rows, c) for c in columns]
     rows = []
-    for row in part.rows:
+    for row in part.board.lines:
         texts = [c.text(row) for c in columns]
         bold = [
             f"**{t}**" if t == top and row.rank is not None else t for t, top in zip(texts, tops, strict=True)
         ]
-        rows.append([forms.rank(row), escape(row.label), *bold, f"{row.done}/{row.planned}"])
-    return table(heads, rows, left=2)
+        bold.insert(at, forms.interval(row))
+        rows.append([forms.rank(row), escape(forms.name(row)), *bold, forms.cells(row)])
+    return table(["rank", "method", *heads, "cells"], rows, left=2)
 
 
 def _columns(part: SettingReport, columns: Sequence[forms.Column]) -> str:
@@ -143,11 +143,18 @@ def _head(column: forms.Column) -> str:
 
 def _rule(report: Report, part: SettingReport) -> str:
     """How failed and missing cells enter the table above."""
-    words = [f"Ranked by mean test accuracy, selection rule: {report.snapshot.selection}."]
+    words = [f"Ranked by mean test {part.measure.words}, selection rule: {report.snapshot.selection}."]
+    if part.board.majority is not None or any(r.above_majority is False for r in part.rows):
+        words.append(escape(LEGEND))
     if part.unranked:
         words.append(f"Not ranked, because cells failed: {', '.join(map(escape, part.unranked))}.")
     if part.without:
         words.append(f"Without any result: {', '.join(map(escape, part.without))}.")
+    if part.imported:
+        words.append(
+            f"Imported, made by another tool whose training, tuning and selection are not known: "
+            f"{', '.join(map(escape, part.imported))}."
+        )
     if any(r.provisional for r in part.rows):
         words.append("Ranks in brackets are provisional: cells are missing.")
     return " ".join(words) + "\n"

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from mvgraph.display import html_card, html_line, html_table
-from mvgraph.report import forms, tables
+from mvgraph.report import forms
+from mvgraph.report.boards import board
+from mvgraph.report.majority import LEGEND, majority_of
+from mvgraph.report.ranking import measure_named
 from mvgraph.report.snapshot import read
+from mvgraph.report.tables import settings
 
-_SHOWN = ("accuracy", "split", "log_loss", "ece", "parameters", "training_s")
+_SHOWN = ("score", "split", "accuracy", "log_loss", "ece", "parameters", "training_s")
 
 
 def leaderboard_html(folder: Path) -> str:
@@ -17,17 +21,20 @@ def leaderboard_html(folder: Path) -> str:
     Raises:
         UserError: the folder holds no run.
     """
-    columns = [column for column in (*forms.QUALITY, *forms.COST) if column.name in _SHOWN]
-    heads = [f"{c.heading} ({c.unit})" if c.unit else c.heading for c in columns]
-    parts = []
+    parts, below = [], False
     with read(folder) as snapshot:
-        for setting in tables.settings(snapshot):
+        measure = measure_named(None, snapshot.suite)
+        columns = [c for c in (*forms.quality(measure), *forms.COST) if c.name in _SHOWN]
+        heads = [f"{c.heading} ({c.unit})" if c.unit else c.heading for c in columns]
+        for setting in settings(snapshot):
+            majority = majority_of(snapshot, (r for runs in setting.runs.values() for r in runs.done))
+            found = board(setting, snapshot.selection, majority, measure)
+            below = below or any(row.above_majority is False for row in found.rows)
             rows = [
-                (forms.rank(row), row.label, *(c.text(row) for c in columns), f"{row.done}/{row.planned}")
-                for row in tables.leaderboard(setting, snapshot.selection)
+                (forms.rank(row), forms.name(row), *(c.text(row) for c in columns), forms.cells(row))
+                for row in found.lines
             ]
+            table = html_table(("Rank", "Method", *heads, "Cells"), rows, most=len(rows))
             title = f"{setting.title} ({setting.protocol})" if setting.protocol else setting.title
-            empty = html_line("No cell is done yet.")
-            table = html_table(("Rank", "Method", *heads, "Cells"), rows, most=len(rows)) if rows else empty
-            parts.append(html_card(title, table))
-    return "".join(parts)
+            parts.append(html_card(title, table if found.rows else html_line("No cell is done yet.")))
+    return "".join((*parts, html_line(LEGEND) if below else ""))

@@ -17,6 +17,8 @@ import numpy as np
 from mvgraph.errors import UserError
 
 Record = Mapping[str, Any]
+#: What the method of an imported cell begins with; see `mvgraph.bench.imported_cells`.
+IMPORTED = "imported:"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Snapshot:
 
     ``records`` are the done cells; ``failures`` those that ended otherwise (failed, timeout, oom, skipped; with
     ``cell``, ``status``, ``reason``, ``traceback``); ``missing`` those planned or still running (``cell``, ``status``).
+    ``notes`` are sentences on what was read.
     """
 
     suite: Mapping[str, Any]
@@ -50,6 +53,7 @@ class Snapshot:
     failures: Sequence[Record] = ()
     missing: Sequence[Record] = ()
     predictions: Callable[[Record, str], Predictions | None] = field(default=no_predictions)
+    notes: Sequence[str] = ()
 
     @property
     def selection(self) -> str:
@@ -126,7 +130,40 @@ def from_ledger(ledger: Any) -> Snapshot:
     return Snapshot(
         suite=ledger.suite() or {},
         records=sorted(done, key=order),
-        failures=sorted(ledger.failures(), key=order),
+        failures=sorted([*ledger.failures(), *_not_imported(ledger, done)], key=order),
         missing=sorted(ledger.missing(), key=order),
         predictions=predictions,
     )
+
+
+def _not_imported(ledger: Any, done: Sequence[Record]) -> list[Record]:
+    """Splits of the plan without predictions of a method that was imported for others: it has no rank without them."""
+    imported: dict[tuple[str, str], dict[str, Record]] = {}
+    for record in done:
+        cell = record["cell"]
+        if str(cell.get("method")).startswith(IMPORTED):
+            key = (str(cell.get("label")), str(cell.get("fingerprint")))
+            imported.setdefault(key, {})[str(cell["split"]["hash"])] = cell
+    if not imported:
+        return []
+    splits: dict[str, dict[str, Record]] = {}
+    for cell in ledger.specs():
+        splits.setdefault(str(cell["fingerprint"]), {}).setdefault(str(cell["split"]["hash"]), cell)
+    found: list[Record] = []
+    for (_, fingerprint), have in imported.items():
+        like = next(iter(have.values()))
+        for name, cell in splits.get(fingerprint, {}).items():
+            if name not in have:
+                there = {
+                    **{key: cell[key] for key in ("split", "dataset", "fingerprint", "views")},
+                    "id": f"{like['label']} {name}",
+                    "protocol": {**like["protocol"], "split": cell["protocol"].get("split")},
+                }
+                found.append(
+                    {
+                        "cell": {**like, **there},
+                        "status": "skipped",
+                        "reason": "no predictions of this split were imported",
+                    }
+                )
+    return found

@@ -15,10 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats as scipy_stats
 
-from mvgraph.report.tables import Setting, spread
+from mvgraph.evaluation import LEAST_SPLITS
+from mvgraph.report.ranking import ACCURACY, Measure
+from mvgraph.report.scores import spread
+from mvgraph.report.tables import Setting
 
-FRIEDMAN_BLOCKS = 3
-WILCOXON_BLOCKS = 5
+#: With fewer data sets there is no verdict.
+FRIEDMAN_BLOCKS = LEAST_SPLITS
+WILCOXON_BLOCKS = LEAST_SPLITS
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Comparison:
     """Ranks of K methods over B blocks (1 = best).
 
     Shapes:
-        scores: (B, K) mean accuracy, -inf where the method failed.  ranks: (B, K).
+        scores: (B, K) mean of the figure that ranks, negated where less is better; -inf where the method failed.
+        ranks: (B, K).
         mean_ranks: (K,).  p_values: (K, K) Holm-corrected, symmetric, one on the diagonal; None with few blocks.
     """
 
@@ -78,13 +83,15 @@ class Comparison:
                 "A method whose cells failed on a data set has the last rank there and no value in the pairwise tests."
             )
         if self.waiting:
-            words.append(f"Not counted yet, because cells are missing: {', '.join(self.waiting)}.")
+            words.append(
+                f"Not counted yet, because cells or their figures are missing: {', '.join(self.waiting)}."
+            )
         if self.absent:
             words.append(f"Left out, because they were not run on every data set: {', '.join(self.absent)}.")
         return words
 
 
-def comparisons(found: Sequence[Setting], selection: str) -> list[Comparison]:
+def comparisons(found: Sequence[Setting], selection: str, measure: Measure = ACCURACY) -> list[Comparison]:
     """One comparison a split protocol with at least two data sets; one over everything when none is shared."""
     groups: dict[str, list[Setting]] = {}
     for setting in found:
@@ -92,11 +99,11 @@ def comparisons(found: Sequence[Setting], selection: str) -> list[Comparison]:
     chosen = {title: group for title, group in groups.items() if len({s.dataset for s in group}) > 1}
     if not chosen and len({s.dataset for s in found}) == len(found) > 1:
         chosen = {"all data sets, each under its own split protocol": list(found)}
-    results = [_compare(title, group, selection) for title, group in chosen.items()]
+    results = [_compare(title, group, selection, measure) for title, group in chosen.items()]
     return [r for r in results if r is not None]
 
 
-def _compare(title: str, group: Sequence[Setting], selection: str) -> Comparison | None:
+def _compare(title: str, group: Sequence[Setting], selection: str, measure: Measure) -> Comparison | None:
     shared = [label for label in group[0].runs if all(label in s.runs for s in group)]
     absent = sorted({label for s in group for label in s.runs} - set(shared))
     scores: dict[str, dict[str, float]] = {}
@@ -106,9 +113,17 @@ def _compare(title: str, group: Sequence[Setting], selection: str) -> Comparison
         if any(r.missing for r in runs) or not any(r.complete for r in runs):
             waiting.append(setting.title)
             continue
-        scores[setting.title] = {
-            r.label: spread(r.done, selection).mean if r.complete else float("-inf") for r in runs
+        means = {
+            r.label: measure.sense * spread(r.done, selection, measure.key).mean
+            if r.complete
+            else float("-inf")
+            for r in runs
         }
+        # A figure that some method's records lack ranks nobody on this data set.
+        if any(value != value for value in means.values()):
+            waiting.append(setting.title)
+            continue
+        scores[setting.title] = means
     if len(scores) < 2 or len(shared) < 2:
         return None
     return compare(title, scores, waiting=waiting, absent=absent)
@@ -121,7 +136,7 @@ def compare(
     waiting: Sequence[str] = (),
     absent: Sequence[str] = (),
 ) -> Comparison:
-    """``scores[block][label]``: accuracies (higher is better), -inf for a failure; all blocks name the same labels."""
+    """``scores[block][label]``: higher is better, -inf for a failure; all blocks name the same labels."""
     blocks = tuple(scores)
     labels = tuple(scores[blocks[0]])
     values = np.array([[scores[b][label] for label in labels] for b in blocks], dtype=np.float64)

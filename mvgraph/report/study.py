@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from mvgraph.report import forms
 from mvgraph.report.context import flatten
@@ -16,7 +12,7 @@ from mvgraph.report.figures import Picture
 from mvgraph.report.figures.search import brief, front, history, importances, words
 from mvgraph.report.figures.search_space import cost, parallel
 from mvgraph.report.output import _replace
-from mvgraph.report.page import _file, _plotly
+from mvgraph.report.page import _file, environment, packed_plotly
 from mvgraph.tuning.record import StudyRecord, TrialRecord
 
 _STATES = ("complete", "pruned", "failed", "abandoned")
@@ -103,18 +99,18 @@ def _headline(record: StudyRecord, first: TrialRecord | None) -> list[str]:
 
 
 def render_study(report: StudyReport) -> str:
-    """The page. All from the study goes through autoescape or into JSON; only our own files go in as they are."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
+    """The page. All from the study goes through autoescape or into JSON."""
     figures: dict[str, Any] = {p.name: p.plotly for p in report.pictures if p.plotly is not None}
-    return environment.from_string(_file("study.html.j2")).render(
-        report=report,
-        record=report.record,
-        brief=brief,
-        words=words,
-        flatten=flatten,
-        figures=figures,
-        plotly=_plotly() if figures else "",
-        css=Markup(_file("page.css")),
-        js=Markup(_file("page.js")),
+    return (
+        environment()
+        .from_string(_file("study.html.j2"))
+        .render(
+            report=report,
+            record=report.record,
+            brief=brief,
+            words=words,
+            flatten=flatten,
+            figures=figures,
+            plotly=packed_plotly() if figures else "",
+        )
     )

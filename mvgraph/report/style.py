@@ -71,7 +71,7 @@ def short(text: str, length: int = 28) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def signed(value: float) -> str:
-    """One decimal with a true minus sign; a zero has no sign."""
-    text = f"{value:+.1f}"
-    return text[1:] if text in {"+0.0", "-0.0"} else text.replace("-", "−")
+def signed(value: float, digits: int = 1) -> str:
+    """Fixed decimals with a true minus sign; a zero has no sign."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")

@@ -18,9 +18,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
+from mvgraph.report.differences import Difference, difference
+from mvgraph.report.majority import METHOD as MAJORITY
+from mvgraph.report.majority import Majority, is_above
+from mvgraph.report.ranking import ACCURACY, Measure
+from mvgraph.report.scores import Spread, number, over_splits, spread
 from mvgraph.report.snapshot import Record, Snapshot
 
 METRICS = ("accuracy", "macro_accuracy", "macro_f1", "log_loss", "macro_log_loss", "brier", "ece")
@@ -29,42 +34,6 @@ REFERENCE = "concat-logreg"
 #: The fusion methods of the paper; named here so that the report needs no model code to say how they did.
 PAPER_METHODS = ("single-gcn", "mean-gcn", "dm-gcn", "at-gcn")
 _PER_SPLIT = {"seed", "index", "hash", "n", "fold", "repeat"}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean over splits, with the two deviations kept apart; ``None`` where there is nothing to take them over."""
-
-    mean: float
-    split: float | None
-    init: float | None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Paired difference a - b over the splits both have (each split's value is a mean over seeds)."""
-
-    a: float
-    b: float
-    deviation: float | None
-    wins: int
-    ties: int
-    losses: int
-
-    @property
-    def mean(self) -> float:
-        return self.a - self.b
-
-    @property
-    def splits(self) -> int:
-        return self.wins + self.ties + self.losses
-
-    @property
-    def verdict(self) -> str:
-        """``ahead``, ``behind``, or ``level`` when the mean is within one deviation of the paired differences."""
-        if self.mean == 0 or (self.deviation is not None and abs(self.mean) <= self.deviation):
-            return "level"
-        return "ahead" if self.mean > 0 else "behind"
 
 
 @dataclass
@@ -100,13 +69,21 @@ class Setting:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the leaderboard."""
+    """One line of the leaderboard.
+
+    Args:
+        rank: by `score`, the figure that ranks; None for a method with failed cells, and for what is no method.
+        gap: to concat-logreg, in the figure that ranks.
+        above_majority: None where the majority class is not known.
+        computed: not a method that ran, but the reference that the report computes.
+    """
 
     label: str
     method: str
     control: str | None
     rank: int | None
     provisional: bool
+    score: Spread
     accuracy: Spread
     metrics: dict[str, float | None]
     selections: dict[str, float | None]
@@ -117,6 +94,8 @@ class Row:
     done: int
     planned: int
     failed: int
+    above_majority: bool | None = None
+    computed: bool = False
 
 
 def protocol_title(cell: Record) -> str:
@@ -168,92 +147,67 @@ def method_order(snapshot: Snapshot, labels: Iterable[str]) -> list[str]:
     return sorted(set(labels), key=lambda label: (listed.get(label, len(listed)), label))
 
 
-def leaderboard(setting: Setting, selection: str) -> list[Row]:
-    """Rows by falling mean test accuracy under ``selection``; methods without failures first, ranked (ties share)."""
+def leaderboard(
+    setting: Setting, selection: str, measure: Measure = ACCURACY, majority: Majority | None = None
+) -> list[Row]:
+    """Rows from the best mean test figure down; methods without failures first, ranked (ties share).
+
+    Args:
+        selection: rule whose figures rank.
+        measure: the figure that ranks.
+        majority: split -> metrics of the majority class, to tell who is above it.
+    """
     reference = next(
         (r for r in setting.runs.values() if r.method == REFERENCE and not r.control and r.done), None
     )
-    means = {label: spread(runs.done, selection) for label, runs in setting.runs.items() if runs.done}
-    ranked = [means[label].mean for label in means if not setting.runs[label].failed]
+    means = {
+        label: spread(runs.done, selection, measure.key) for label, runs in setting.runs.items() if runs.done
+    }
+    ranked = [
+        means[label].mean for label in means if not setting.runs[label].failed and _known(means[label].mean)
+    ]
     unfinished = any(runs.missing for runs in setting.runs.values())
     rows = []
-    for label, accuracy in means.items():
+    for label, score in means.items():
         runs = setting.runs[label]
-        gap = (
-            difference(runs.done, reference.done, selection) if reference and runs is not reference else None
-        )
+        unranked = runs.failed or not _known(score.mean)
         rows.append(
             Row(
                 label=label,
                 method=runs.method,
                 control=runs.control,
-                rank=None if runs.failed else 1 + sum(other > accuracy.mean for other in ranked),
+                rank=None if unranked else 1 + sum(measure.better(other, score.mean) for other in ranked),
                 provisional=unfinished,
-                accuracy=accuracy,
+                score=score,
+                accuracy=spread(runs.done, selection),
                 metrics={m: _mean(over_splits(runs.done, selection, m).values()) for m in METRICS},
                 selections={s: _mean(over_splits(runs.done, s, "accuracy").values()) for s in SELECTIONS},
                 parameters=_mean(_numbers(r.get("parameters") for r in runs.done)),
                 seconds=_phase_means(runs.done, "seconds", ("graph", "training", "inference", "total")),
                 memory=_phase_means(runs.done, "peak_memory_mib", ("host", "device")),
-                gap=gap,
+                gap=difference(runs.done, reference.done, selection, measure)
+                if reference and runs is not reference
+                else None,
                 done=len(runs.done),
                 planned=runs.planned,
                 failed=len(runs.failed),
+                above_majority=is_above(runs.done, majority, selection, measure)
+                if majority and runs.method != MAJORITY
+                else None,
             )
         )
-    return sorted(rows, key=lambda row: (row.rank is None, -row.accuracy.mean, row.label))
+    return sorted(rows, key=lambda row: order_key(row, measure))
 
 
-def cell_metric(record: Record, selection: str, metric: str) -> float | None:
-    """One test figure of one cell, ``None`` when the cell has none (no oracle without curves, say)."""
-    part = ((record.get("metrics") or {}).get(selection) or {}).get("test") or {}
-    return _number(part.get(metric))
-
-
-def by_split(records: Iterable[Record], selection: str, metric: str) -> dict[str, list[float]]:
-    """Split identity -> one value a seed. The split's content hash pairs methods, whatever order they ran in."""
-    values: dict[str, list[float]] = defaultdict(list)
-    for record in records:
-        value = cell_metric(record, selection, metric)
-        if value is not None:
-            values[split_key(record["cell"])].append(value)
-    return dict(values)
-
-
-def over_splits(records: Iterable[Record], selection: str, metric: str) -> dict[str, float]:
-    """Split identity -> mean over seeds, rounded far below any digit shown so that equal accuracies are equal."""
-    return {split: round(fmean(values), 12) for split, values in by_split(records, selection, metric).items()}
-
-
-def spread(records: Sequence[Record], selection: str) -> Spread:
-    """Mean accuracy with its deviation over splits and, within splits, over seeds."""
-    values = by_split(records, selection, "accuracy")
-    if not values:
-        return Spread(float("nan"), None, None)
-    means = [fmean(v) for v in values.values()]
-    within = [stdev(v) for v in values.values() if len(v) > 1]
-    return Spread(
-        round(fmean(means), 12), stdev(means) if len(means) > 1 else None, fmean(within) if within else None
+def order_key(row: Row, measure: Measure) -> tuple[bool, bool, float, str]:
+    """What rows are sorted by: ranked ones first, then the better score, then the label."""
+    known = _known(row.score.mean)
+    return (
+        row.rank is None and not row.computed,
+        not known,
+        -measure.sense * row.score.mean if known else 0.0,
+        row.label,
     )
-
-
-def difference(a: Sequence[Record], b: Sequence[Record], selection: str) -> Difference | None:
-    """Paired over common splits; ``None`` when there is none."""
-    left, right = over_splits(a, selection, "accuracy"), over_splits(b, selection, "accuracy")
-    common = [s for s in left if s in right]
-    if not common:
-        return None
-    deltas = [left[s] - right[s] for s in common]
-    means = fmean(left[s] for s in common), fmean(right[s] for s in common)
-    wins, losses = sum(d > 0 for d in deltas), sum(d < 0 for d in deltas)
-    deviation = stdev(deltas) if len(deltas) > 1 else None
-    return Difference(*means, deviation, wins, len(deltas) - wins - losses, losses)
-
-
-def split_key(cell: Record) -> str:
-    """What tells the splits of a setting apart."""
-    split = cell.get("split") or {}
-    return str(split.get("hash") or f"{split.get('seed')}/{split.get('index')}")
 
 
 def slugify(text: str) -> str:
@@ -272,7 +226,7 @@ def _setting_order(snapshot: Snapshot, cell: Record, key: str) -> tuple[int, int
     names = [str(d) for d in snapshot.suite.get("datasets") or []]
     dataset = str(cell.get("dataset"))
     parameters = (cell.get("split") or {}).get("parameters") or {}
-    rate = _number(parameters.get("rate")) or 0.0
+    rate = number(parameters.get("rate")) or 0.0
     return (names.index(dataset) if dataset in names else len(names), round(rate * 1e6), key)
 
 
@@ -290,18 +244,16 @@ def _name(found: list[Setting]) -> None:
         setting.slug = slug if slugs[slug] == 1 else f"{slug}-{slugs[slug]}"
 
 
+def _known(value: float) -> bool:
+    return value == value
+
+
 def _phase_means(records: Sequence[Record], key: str, phases: Sequence[str]) -> dict[str, float | None]:
     return {p: _mean(_numbers((r.get(key) or {}).get(p) for r in records)) for p in phases}
 
 
 def _numbers(values: Iterable[Any]) -> list[float]:
-    return [n for n in map(_number, values) if n is not None]
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        return None
-    return float(value)
+    return [n for n in map(number, values) if n is not None]
 
 
 def _mean(values: Iterable[float]) -> float | None:

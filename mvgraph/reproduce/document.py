@@ -97,13 +97,16 @@ def as_markdown(document: Document) -> str:
 def as_html(document: Document) -> str:
     """The report as one page that needs nothing else."""
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    from mvgraph.report.page import policy
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
     template = (resources.files("mvgraph.reproduce") / "templates" / "reproduce.html.j2").read_text("utf-8")
-    return environment.from_string(template).render(document=document)
+    return environment.from_string(template).render(document=document, policy=Markup(policy(scripts=False)))
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> bytes:

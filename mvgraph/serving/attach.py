@@ -20,6 +20,7 @@ from mvgraph.errors import UserError
 from mvgraph.graph import CSR, GraphSettings, MultiViewGraph, Neighbours, extend_fused, knn
 from mvgraph.graph.extend import append_nodes
 from mvgraph.graph.kernels import KERNELS
+from mvgraph.graph.rows import within_float32
 from mvgraph.graph.settle import settle_table
 
 #: Candidates beyond k that a matrix product proposes.
@@ -39,7 +40,7 @@ class AttachableGraph:
         scales: for the "self-tuning" kernel: view -> each row's distance to its scale neighbour.
 
     Shapes:
-        rows[v]: (N, d_v) float32; observed: (N, V) bool; scales[v]: (rows that have v,) float32.
+        rows[v]: (N, d_v) float32 or float64; observed: (N, V) bool; scales[v]: (rows that have v,) float32.
     """
 
     graph: MultiViewGraph
@@ -111,7 +112,7 @@ class AttachableGraph:
         """The graph with new rows at its end.
 
         Shapes:
-            views[v]: (M, d_v) float32, scaled; observed: (M, V) bool.
+            views[v]: (M, d_v) of the type of the rows of the fit, scaled; observed: (M, V) bool.
         """
         edges = {
             view: self.edges(view, views[view], observed[:, v]) for v, view in enumerate(sorted(self.rows))
@@ -133,10 +134,12 @@ class AttachableGraph:
         asking = torch.from_numpy(np.flatnonzero(present))
         if asking.numel() == 0:
             return CSR.empty(m, n)
-        queries = self._space(torch.tensor(new[present]))
+        # Of the rows of the fit alone: what a new row gets must not depend on those beside it.
+        points, unit = within_float32(self._space(reference))
+        queries = self._space(torch.tensor(new[present])) / unit
         k = min(self.settings.k_of(view), reference.shape[0])
-        indices, distances = nearest(self._space(reference), queries, k)
-        weights = self._weigh(view, indices, distances)
+        indices, distances = nearest(points, queries, k)
+        weights = self._weigh(view, indices, distances, unit)
         columns, order = (indices if kept is None else kept[indices]).sort(dim=1)
         counts = torch.zeros(m, dtype=torch.int64).index_fill_(0, asking, k)
         indptr = torch.zeros(m + 1, dtype=torch.int64)
@@ -153,13 +156,13 @@ class AttachableGraph:
     def _space(self, rows: Tensor) -> Tensor:
         return KERNELS[self.settings.kernel].space(rows)
 
-    def _weigh(self, view: str, indices: Tensor, distances: Tensor) -> Tensor:
+    def _weigh(self, view: str, indices: Tensor, distances: Tensor, unit: float) -> Tensor:
         if self.settings.kernel != "self-tuning":
-            found = Neighbours(indices, distances, self.graph.mean_distances[view])
+            found = Neighbours(indices, distances, self.graph.mean_distances[view] / unit)
             return KERNELS[self.settings.kernel].weigh(found, None)
         at = min(self.settings.scale_neighbour or indices.shape[1], indices.shape[1])
         wide = distances.double()
-        product = wide[:, at - 1, None] * self.scales[view].double()[indices]
+        product = wide[:, at - 1, None] * (self.scales[view].double()[indices] / unit)
         weights = torch.exp(-wide.square() / product)
         return torch.where(product > 0, weights, (wide == 0).double()).to(torch.float32)
 
@@ -185,7 +188,7 @@ def nearest(reference: Tensor, queries: Tensor, k: int) -> tuple[Tensor, Tensor]
     could miss somebody, all reference rows are compared. So the answer to a query depends on nothing else.
 
     Shapes:
-        reference: (N, d) float32; queries: (M, d) float32 -> indices (M, k), distances (M, k) float32
+        reference: (N, d) and queries: (M, d), both float32 or both float64 -> indices (M, k), distances (M, k) float32
     """
     n, m = reference.shape[0], queries.shape[0]
     wide = reference.double()

@@ -151,10 +151,8 @@ class MultiViewClassifier(ClassifierMixin, BaseEstimator):
         target = labels.as_labels(y)
         check_consistent_length(next(iter(given.views.values())), target)
         codes, classes = labels.encode(target, self.unlabelled)
-        if not spec.cls.tags.missing_views and not given.observed.all():
-            raise UserError(
-                f"'{spec.name}' cannot use rows that lack a view; drop them or choose another method."
-            )
+        if not spec.cls.tags.missing_views:
+            inputs.refuse_missing(spec.name, given.observed, layout.view_names)
         seed = settings.seed_of(self.random_state)
         rows = settings.rows_of(self, codes, seed)
         training = settings.training_of(self, rows)
@@ -193,19 +191,20 @@ class MultiViewClassifier(ClassifierMixin, BaseEstimator):
         """Class probabilities of rows, columns in the order of `classes_`.
 
         Args:
-            X: laid out like the rows of the fit.
-            observed: which row has which view; everything by default.
+            X: laid out like the rows of the fit. A view that is left out, or None, is one that no row has, if the
+                method can do without.
+            observed: which row has which view; everything that is given by default.
 
         Raises:
             UserError: (a ValueError) rows that do not fit, or new rows where the method cannot answer such.
         """
         check_is_fitted(self)
         given = inputs.read(self, X, observed, self._layout)
-        if not self.method_.tags.missing_views and not given.observed.all():
-            raise UserError(f"'{self.method_.name}' cannot use rows that lack a view.")
+        if not self.method_.tags.missing_views:
+            inputs.refuse_missing(self.method_.name, given.observed, self.view_names_)
         return self.fitted_.answer(
             digests_of(given.views, given.observed),
-            self._scaling.apply(given.views, given.observed),
+            self._scaling.apply(given.views, given.observed, like=self.fitted_.rows),
             given.observed,
             find_device(self.device),
         )
@@ -242,14 +241,17 @@ class MultiViewClassifier(ClassifierMixin, BaseEstimator):
         """(N,) the class answered to each row of the fit."""
         return np.asarray(self.classes_[self.label_distributions_.argmax(axis=1)])
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write the fitted classifier to a folder of JSON and safetensors files, whole or not at all.
 
+        Args:
+            folder: a new one.
+            overwrite: replace a classifier that was saved there before.
         Raises:
-            UserError: the folder holds something else, or a parameter has no JSON form.
+            UserError: the folder holds a classifier already, or something else, or a parameter has no JSON form.
         """
         check_is_fitted(self)
-        return storage.save(self, Path(folder))
+        return storage.save(self, Path(folder), overwrite)
 
     @classmethod
     def load(cls, folder: str | Path, method: type[Method] | None = None) -> MultiViewClassifier:

@@ -38,7 +38,8 @@ class Fitted:
         digests: content of the rows of the fit as the user gave them.
 
     Shapes:
-        rows[v]: (N, d_v) float32; observed: (N, V) bool; probabilities: (N, C) float64; digests: (N, 16) uint8.
+        rows[v]: (N, d_v) float32 or float64; observed: (N, V) bool; probabilities: (N, C) float64;
+        digests: (N, 16) uint8.
     """
 
     method: Method
@@ -158,10 +159,12 @@ def digests_of(views: Mapping[str, np.ndarray], observed: np.ndarray) -> np.ndar
     """16 bytes that stand for the content of each row.
 
     Shapes:
-        views[v]: (N, d_v) float32; observed: (N, V) bool -> (N, 16) uint8
+        views[v]: (N, d_v) float32 or float64; observed: (N, V) bool -> (N, 16) uint8
     """
     # -0.0 and 0.0 are one number; adding 0.0 makes them one pattern of bits.
-    parts = [np.ascontiguousarray(views[name] + np.float32(0)).view(np.uint8) for name in sorted(views)]
+    parts = [
+        np.ascontiguousarray(views[name] + views[name].dtype.type(0)).view(np.uint8) for name in sorted(views)
+    ]
     table = np.concatenate([*parts, observed.astype(np.uint8)], axis=1)
     found = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in table]
     return np.frombuffer(b"".join(found), dtype=np.uint8).reshape(len(table), 16).copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from mvgraph.data import MultiViewData
 from mvgraph.data.door import as_numpy, plain_name, view_array
 from mvgraph.data.intake import n_rows, named_views
 from mvgraph.errors import UserError
+from mvgraph.serving.slices import divide
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Layout:
         columns: for a table: view -> its columns.
         names: for views from data frames: view -> names of the columns.
         order: names of the views in the order given, which an `observed` table follows.
+        wide: names of the views held in float64.
     """
 
     form: str
@@ -34,6 +36,7 @@ class Layout:
     columns: dict[str, list[int]]
     names: dict[str, list[str]]
     order: list[str]
+    wide: list[str] = field(default_factory=list)
 
     @property
     def view_names(self) -> tuple[str, ...]:
@@ -46,7 +49,7 @@ class Given:
     """Rows as the user gave them, views in the order of their names.
 
     Shapes:
-        views[v]: (M, d_v) float32, zeros where a row lacks the view; observed: (M, V) bool.
+        views[v]: (M, d_v) float32 or float64, zeros where a row lacks the view; observed: (M, V) bool.
     """
 
     views: dict[str, np.ndarray]
@@ -87,7 +90,10 @@ def has_views(x: Any) -> bool:
     """Whether `x` is several views rather than one table: a mapping, or a list of tables."""
     if isinstance(x, MultiViewData | Mapping) and not scipy.sparse.issparse(x):
         return True  # a sparse matrix in DOK form is a mapping too
-    return isinstance(x, list | tuple) and len(x) > 0 and all(_is_table(part) for part in x)
+    if not isinstance(x, list | tuple):
+        return False
+    given = [part for part in x if part is not None]
+    return len(given) > 0 and all(_is_table(part) for part in given)
 
 
 def learn(estimator: Any, x: Any, observed: Any, view_slices: Any) -> tuple[Given, Layout]:
@@ -110,16 +116,24 @@ def learn(estimator: Any, x: Any, observed: Any, view_slices: Any) -> tuple[Give
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
         estimator.n_features_in_ = sum(layout.widths.values())
-        return _read(named, mask, layout, at_least=2), layout
+        return _learned(_read(named, mask, layout, at_least=2), layout)
     table = validate_data(estimator, x, dtype=[np.float64, np.float32], ensure_min_samples=2)
     columns = divide(view_slices, table.shape[1], getattr(estimator, "feature_names_in_", None))
     widths = {name: len(columns[name]) for name in sorted(columns)}
     layout = Layout("array", widths, columns, {}, list(columns))
-    return _read(_cut(table, layout), observed, layout, at_least=2), layout
+    return _learned(_read(_cut(table, layout), observed, layout, at_least=2), layout)
+
+
+def _learned(given: Given, layout: Layout) -> tuple[Given, Layout]:
+    wide = [name for name, rows in given.views.items() if rows.dtype == np.float64]
+    return given, replace(layout, wide=wide)
 
 
 def read(estimator: Any, x: Any, observed: Any, layout: Layout) -> Given:
     """Read rows to be predicted, which must be laid out like those of the fit.
+
+    A view that is left out, or None, is one that no row has. Views have the types of the fit: what one row is must
+    not depend on the rows beside it.
 
     Raises:
         UserError: (a ValueError) whatever is wrong with the rows.
@@ -130,10 +144,18 @@ def read(estimator: Any, x: Any, observed: Any, layout: Layout) -> Given:
                 f"The classifier was fitted on one table of {sum(layout.widths.values())} columns; give such a table."
             )
         table = validate_data(estimator, x, dtype=[np.float64, np.float32], reset=False)
-        return _read(_cut(table, layout), observed, layout)
+        return _read(_cut(table, layout), observed, layout, fitted=True)
     if not has_views(x):
         raise UserError(
             f"The classifier was fitted on the views {', '.join(layout.view_names)}; give them by name or as a list."
+        )
+    by_place = isinstance(x, list | tuple) and set(named_views([None] * len(layout.order))) == set(
+        layout.order
+    )
+    if by_place and len(x) != len(layout.order):
+        raise UserError(
+            f"The list holds {len(x)} views, but the fit had {len(layout.order)}; give them in that order, None for "
+            "one that no row has."
         )
     named, mask = _parts(x, observed)
     for name in named:
@@ -141,9 +163,7 @@ def read(estimator: Any, x: Any, observed: Any, layout: Layout) -> Given:
             raise UserError(f"There is no view {name!r}; the fit had {', '.join(layout.view_names)}.")
     for name, width in layout.widths.items():
         if name not in named:
-            raise UserError(
-                f"View {name!r} is missing; rows without it are marked by observed={{{name!r}: ...}}."
-            )
+            continue
         if _width(name, named[name]) != width:
             raise UserError(
                 f"View {name!r} has {_width(name, named[name])} columns, but the fit had {width}."
@@ -161,68 +181,49 @@ def read(estimator: Any, x: Any, observed: Any, layout: Layout) -> Given:
                 raise UserError(
                     f"View {name!r}: column {place} is {found[place]!r}, but was {was!r} in the fit."
                 )
-    return _read(named, mask, layout)
+    n = n_rows(*next(iter(named.items())))
+    mask = _without_absent(mask, [name for name in layout.order if name not in named], n, layout)
+    absent = {name: np.zeros((n, layout.widths[name])) for name in layout.order if name not in named}
+    return _read(named | absent, mask, layout, fitted=True)
 
 
-def divide(view_slices: Any, n_columns: int, names: Any = None) -> dict[str, list[int]]:
-    """Columns of each view.
+def _without_absent(observed: Any, absent: list[str], n: int, layout: Layout) -> Any:
+    """The mask of all views of the fit, from one that may leave out the absent ones.
 
-    Args:
-        view_slices: None (one view, "view0"), or view -> slice, column numbers or column names; a list of
-            such makes view0, view1, ...
-        n_columns: of the table.
-        names: of the columns, where known.
     Raises:
-        UserError: a view without columns, or a column that is not there.
+        UserError: it says that a row has a view which was not given.
     """
-    if view_slices is None:
-        return {"view0": list(range(n_columns))}
-    if not isinstance(view_slices, Mapping):
-        if not isinstance(view_slices, list | tuple):
-            raise UserError(
-                f"view_slices must map views to columns (or list them), not be a {type(view_slices).__name__}."
-            )
-        digits = len(str(max(len(view_slices) - 1, 0)))
-        view_slices = {f"view{i:0{digits}d}": part for i, part in enumerate(view_slices)}
-    if not view_slices:
-        raise UserError("view_slices names no view; give at least one.")
-    return {
-        plain_name("view", name): _columns(name, part, n_columns, names) for name, part in view_slices.items()
-    }
+    if not absent:
+        return observed
+    if observed is None:
+        observed = {}
+    if not isinstance(observed, Mapping):
+        table = as_numpy(observed)
+        columns = [
+            name for name in layout.order if table.shape[1:] == (len(layout.order),) or name not in absent
+        ]
+        if table.shape != (n, len(columns)):
+            return observed  # refused with the shape that is right
+        observed = {name: table[:, i] for i, name in enumerate(columns)}
+    for name in absent:
+        if name in observed and np.any(as_numpy(observed[name])):
+            row = int(np.flatnonzero(as_numpy(observed[name]))[0])
+            raise UserError(f"observed says that row {row} has view {name!r}, but that view is not given.")
+    return {**{name: np.zeros(n, dtype=bool) for name in absent}, **observed}
 
 
-def _columns(view: str, part: Any, n_columns: int, names: Any) -> list[int]:
-    if isinstance(part, slice):
-        for end in (part.start, part.stop):
-            if end is not None and not -n_columns <= end <= n_columns:
-                raise UserError(
-                    f"view_slices: view {view!r} reaches to column {end}, but there are {n_columns}."
-                )
-        found = list(range(n_columns))[part]
-    else:
-        found = [_column(view, column, n_columns, names) for column in part]
-    if not found:
-        raise UserError(f"view_slices: view {view!r} has no column.")
-    if len(set(found)) < len(found):
-        raise UserError(f"view_slices: view {view!r} names a column twice.")
-    return found
+def refuse_missing(method: str, observed: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse rows that lack a view, for a method that cannot use such.
 
-
-def _column(view: str, column: Any, n_columns: int, names: Any) -> int:
-    if isinstance(column, str):
-        known = [] if names is None else list(names)
-        if column not in known:
-            why = "the table has no column names" if names is None else "the table has no such column"
-            raise UserError(f"view_slices: view {view!r} names column {column!r}, but {why}.")
-        return known.index(column)
-    if isinstance(column, bool) or not hasattr(column, "__index__"):
-        raise UserError(
-            f"view_slices: view {view!r} names column {column!r}; give numbers, names or a slice."
-        )
-    number = int(column)
-    if not 0 <= number < n_columns:
-        raise UserError(f"view_slices: view {view!r} names column {number}, but there are {n_columns}.")
-    return number
+    Shapes: observed (M, V).
+    """
+    if observed.all():
+        return
+    row, column = (int(i) for i in np.argwhere(~observed)[0])
+    raise UserError(
+        f"'{method}' cannot use rows that lack a view, and row {row} lacks view {names[column]!r}; give it, drop such "
+        "rows or choose another method."
+    )
 
 
 def _cut(table: np.ndarray, layout: Layout) -> dict[str, np.ndarray]:
@@ -232,11 +233,17 @@ def _cut(table: np.ndarray, layout: Layout) -> dict[str, np.ndarray]:
 def _parts(x: Any, observed: Any) -> tuple[dict[str, Any], Any]:
     """Views by name, and the mask that comes with them or beside them."""
     if isinstance(x, MultiViewData):
-        return dict(x.views), x.observed if observed is None else observed
-    return named_views(x), observed
+        own = {name: x.observed[:, i] for i, name in enumerate(x.view_names)}
+        return dict(x.views), own if observed is None else observed
+    named = {name: value for name, value in named_views(x).items() if value is not None}
+    if not named:
+        raise UserError("There is no view; give at least one.")
+    return named, observed
 
 
-def _read(named: Mapping[str, Any], observed: Any, layout: Layout, at_least: int = 1) -> Given:
+def _read(
+    named: Mapping[str, Any], observed: Any, layout: Layout, at_least: int = 1, fitted: bool = False
+) -> Given:
     first = next(iter(named))
     n = n_rows(first, named[first])
     for name, value in named.items():
@@ -250,7 +257,11 @@ def _read(named: Mapping[str, Any], observed: Any, layout: Layout, at_least: int
     order = [name for name in layout.order if name in named]
     mask = _mask(observed, n, order)
     columns = {name: mask[:, order.index(name)] for name in order}
-    views = {name: view_array(name, named[name], None, columns[name]) for name in layout.view_names}
+    types = {name: np.float64 if name in layout.wide else np.float32 for name in layout.view_names}
+    views = {
+        name: view_array(name, named[name], None, columns[name], types[name] if fitted else None)
+        for name in layout.view_names
+    }
     return Given(views, np.stack([columns[name] for name in layout.view_names], axis=1))
 
 

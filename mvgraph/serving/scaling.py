@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mvgraph.data.scaling import BLOCK_COLUMNS, KINDS
+from mvgraph.data.scaling import BLOCK_COLUMNS, KINDS, column_statistics, scaled_columns, unit_rows
 from mvgraph.errors import UserError
 
 
@@ -45,28 +45,36 @@ class StoredScaling:
                 offsets[name], widths[name] = _statistics(kind, views[name], observed[:, v])
         return cls(kind, offsets, widths)
 
-    def apply(self, views: Mapping[str, np.ndarray], observed: np.ndarray) -> dict[str, np.ndarray]:
+    def apply(
+        self,
+        views: Mapping[str, np.ndarray],
+        observed: np.ndarray,
+        like: Mapping[str, np.ndarray] | None = None,
+    ) -> dict[str, np.ndarray]:
         """Scaled rows, zeros where a row lacks the view.
 
+        Args:
+            like: the scaled rows of the fit, whose types later rows take; without them a view keeps its own.
+
         Shapes:
-            views[v]: (M, d_v); observed: (M, V) -> (M, d_v) float32.
+            views[v]: (M, d_v); observed: (M, V) -> (M, d_v) float32 or float64.
+        Raises:
+            UserError: scaled values beyond the type.
         """
         scaled = {}
         for v, name in enumerate(sorted(views)):
             rows = views[name]
-            if self.kind == "l2":
-                lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
-                rows = rows / np.where(lengths == 0.0, 1.0, lengths)[:, None]
-            elif self.kind != "none":
-                offset, width = self.offsets[name], self.widths[name]
-                moved = (rows.astype(np.float64) - offset) / np.where(width == 0.0, 1.0, width)
-                rows = np.where(width == 0.0, 0.0, moved)
-            with np.errstate(over="ignore"):
-                scaled[name] = np.where(observed[:, [v]], rows, 0.0).astype(np.float32)
+            kind = rows.dtype if like is None else like[name].dtype
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                if self.kind == "l2":
+                    rows = unit_rows(rows)
+                elif self.kind != "none":
+                    rows = scaled_columns(rows, self.offsets[name], self.widths[name])
+                scaled[name] = np.where(observed[:, [v]], rows, 0.0).astype(kind)
             if not np.isfinite(scaled[name]).all():
                 row = int(np.flatnonzero(~np.isfinite(scaled[name]).all(axis=1))[0])
                 raise UserError(
-                    f"View {name!r}, row {row}: the scaled values are too large for float32; the row lies very far "
+                    f"View {name!r}, row {row}: the scaled values are too large for {kind}; the row lies very far "
                     "from those of the fit."
                 )
         return scaled
@@ -77,9 +85,7 @@ def _statistics(kind: str, view: np.ndarray, rows: np.ndarray) -> tuple[np.ndarr
     offsets, widths = [], []
     for start in range(0, view.shape[1], BLOCK_COLUMNS):
         block = view[:, start : start + BLOCK_COLUMNS].astype(np.float64)[rows]
-        low, high = block.min(axis=0), block.max(axis=0)
-        offset, width = (block.mean(axis=0), block.std(axis=0)) if kind == "zscore" else (low, high - low)
-        # Decided by min = max: the computed deviation of a constant column need not be exactly zero.
+        offset, width = column_statistics(kind, block, exact=view.dtype == np.float64)
         offsets.append(offset)
-        widths.append(np.where(low == high, 0.0, width))
+        widths.append(width)
     return np.concatenate(offsets), np.concatenate(widths)

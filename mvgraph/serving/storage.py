@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import mvgraph
 from mvgraph.data.safetensors import read_tensors, write_tensors
 from mvgraph.errors import UserError
 from mvgraph.fusion import EstimatorMethod, Method, NetworkMethod, create
@@ -34,14 +35,20 @@ DESCRIPTION, ROWS, WEIGHTS = "classifier.json", "rows.safetensors", "weights.saf
 TOLERANCE = 1e-4
 
 
-def save(classifier: MultiViewClassifier, folder: Path) -> Path:
-    """Write a fitted classifier; an earlier one in this folder is replaced.
+def save(classifier: MultiViewClassifier, folder: Path, overwrite: bool = False) -> Path:
+    """Write a fitted classifier.
 
+    Args:
+        overwrite: replace an earlier one in this folder.
     Raises:
-        UserError: the folder holds something else, or a parameter has no JSON form.
+        UserError: the folder holds a classifier already, or something else, or a parameter has no JSON form.
     """
     if folder.exists() and not (folder.is_dir() and (_is_ours(folder) or not any(folder.iterdir()))):
         raise UserError(f"{folder} holds something else than a saved classifier; choose another folder.")
+    if not overwrite and folder.exists() and _is_ours(folder):
+        raise UserError(
+            f"{folder} holds a saved classifier already; choose another folder, or overwrite=True."
+        )
     described, tensors = _describe(classifier)
     try:
         text = json.dumps(described, indent=2)
@@ -104,6 +111,7 @@ def _describe(classifier: MultiViewClassifier) -> tuple[dict[str, Any], dict[str
         tensors |= parts
     described = {
         "format": FORMAT,
+        "mvgraph": mvgraph.__version__,
         "method": _method_name(classifier),
         "options": classifier.method_.get_options(),
         "parameters": {name: _encoded(value) for name, value in classifier.get_params(deep=False).items()},
@@ -116,6 +124,7 @@ def _describe(classifier: MultiViewClassifier) -> tuple[dict[str, Any], dict[str
             "columns": layout.columns,
             "names": layout.names,
             "order": layout.order,
+            "wide": layout.wide,
         },
         "graph": graph,
         "seed": classifier._seed,
@@ -235,7 +244,11 @@ def _read_description(folder: Path) -> dict[str, Any]:
     except ValueError:
         raise UserError(f"{path} is not JSON; it does not come from mvgraph, or it is damaged.") from None
     if not isinstance(described, dict) or described.get("format") != FORMAT:
-        raise UserError(f"{path} is not a saved classifier of format {FORMAT}.")
+        by = described.get("mvgraph") if isinstance(described, dict) else None
+        raise UserError(
+            f"{path} is not a saved classifier of format {FORMAT}, which mvgraph {mvgraph.__version__} reads"
+            + (f"; mvgraph {by} wrote it." if isinstance(by, str) else ".")
+        )
     return described
 
 

@@ -48,15 +48,15 @@ def figures(record: Mapping[str, Any]) -> Iterator[Point]:
         for part, values in parts.items():
             for name, value in values.items():
                 yield from _point(f"{selection}/{part}/{name}", value)
-    yield from _point("parameters", record["parameters"])
+    yield from _point("parameters", record.get("parameters"))
     for group in ("seconds", "peak_memory_mib", "selected_epoch"):
-        for name, value in record[group].items():
+        for name, value in (record.get(group) or {}).items():
             yield from _point(f"{group}/{name}", value)
 
 
 def curves(record: Mapping[str, Any]) -> Iterator[Point]:
     """Learning curves `curve/<name>` over epochs; theta and other slashed names keep their path."""
-    known = record["curves"]
+    known = record.get("curves") or {}
     epochs = known.get("epoch") or []
     for name, values in known.items():
         if name == "epoch":

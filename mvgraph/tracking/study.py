@@ -2,23 +2,29 @@
 
     mlflow ui --backend-store-uri sqlite:///runs/tune-dm-gcn-mfeat/mlflow.db
 
-Like the mirror of a run, it may be deleted at any time and is written again from the study.
+Like the mirror of a run, it may be deleted at any time and is written again from the study; what a mirror that was
+killed left RUNNING is replaced.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mvgraph.bench.canonical import digest, finite
 from mvgraph.tracking import entries
-from mvgraph.tracking.mirror import CELL, STAMP, STATUS, SUITE, MirrorSummary, _quiet, _Store
+from mvgraph.tracking.align import align
+from mvgraph.tracking.mirror import MirrorSummary, open_store
+from mvgraph.tracking.runs import STATUS, SUITE, TEXT_LENGTH, DataInput, MirrorRun
+from mvgraph.tracking.template import Template
 from mvgraph.tuning.record import StudyRecord, TrialRecord
 
 #: Changed when a trial is mirrored differently, so that an older mirror is written anew.
-LAYOUT = 1
+LAYOUT = 2
 _ENDINGS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "abandoned": "KILLED"}
 
 
@@ -28,88 +34,77 @@ def mirror_study(record: StudyRecord, folder: str | Path) -> MirrorSummary:
     Every trial that ended has one child run; a second call writes nothing new.
 
     Raises:
-        UserError: MLflow is not installed.
+        UserError: MLflow is not installed, or `mlflow.db` is of another version of it.
     """
-    with _quiet():
-        store = _StudyStore(Path(folder).resolve(), record.name)
-        parent = store.parent_of(record)
-        known = store.children(parent)
-        written = kept = removed = 0
-        for trial in record.trials:
-            stamp = digest({"layout": LAYOUT, "trial": finite(asdict(trial))})
-            runs = known.pop(f"trial {trial.number}", [])
-            right = [run for run, its_stamp in runs if its_stamp == stamp][:1]
-            for run, _ in runs:
-                if run not in right:
-                    store.remove(run)
-                    removed += 1
-            if right:
-                kept += 1
-            else:
-                store.write_trial(parent, record, trial, stamp)
-                written += 1
-        for runs in known.values():
-            for run, _ in runs:
-                store.remove(run)
-                removed += 1
-        store.close_study(parent, record)
-    return MirrorSummary(store.uri, store.experiment, written, kept, removed)
-
-
-class _StudyStore(_Store):
-    """The MLflow store of one study folder."""
-
-    def parent_of(self, record: StudyRecord) -> str:
-        """The run that stands for the study, made when it is not there."""
-        for known, _ in self._search(f"tags.`{SUITE}` = '{self.experiment}'"):
-            return known
-        started = [moment for t in record.trials if (moment := entries.milliseconds(t.started)) is not None]
-        run = self._client.create_run(
-            self._id,
-            run_name=record.name,
-            start_time=min(started, default=None),
-            tags={SUITE: self.experiment},
+    with (
+        closing(Template()) as template,
+        closing(open_store(Path(folder).resolve(), record.name, template)) as store,
+    ):
+        trials = {f"trial {trial.number}": trial for trial in record.trials}
+        stamps = {key: digest([LAYOUT, finite(asdict(trial))]) for key, trial in trials.items()}
+        whole = _study_run(record, digest([LAYOUT, stamps, finite(record.spec), record.best]))
+        with store.change():
+            store.clear_orphans()
+        done = align(
+            store, stamps, lambda key: _trial_run(record, trials[key], stamps[key]), whole, lambda: whole
         )
-        self._artifacts(run, {"spec.json": record.spec})
-        return str(run.info.run_id)
+        return MirrorSummary(store.uri, store.experiment, *done)
 
-    def write_trial(self, parent: str, record: StudyRecord, trial: TrialRecord, stamp: str) -> None:
-        """One trial as a child run; its stamp comes last, so that a run broken off is known as such."""
-        start = entries.milliseconds(trial.started)
-        run = self._client.create_run(
-            self._id,
-            run_name=f"trial {trial.number}",
-            start_time=start,
-            tags={"mlflow.parentRunId": parent, CELL: f"trial {trial.number}", STATUS: trial.state},
-        )
-        tags = (
-            {} if trial.reason is None else {"mlflow.note.content": f"{trial.state}: {trial.reason}"[:5000]}
-        )
-        chosen = {entries.safe_key(key): str(value) for key, value in trial.params.items()}
-        self._log(run.info.run_id, chosen, list(_points(record, trial)), start or 0, {**tags, STAMP: stamp})
-        files: dict[str, Any] = {"trial.json": finite(asdict(trial))}
-        if trial.traceback:
-            files["traceback.txt"] = trial.traceback
-        self._artifacts(run, files)
-        end = entries.milliseconds(trial.finished) or start
-        self._client.set_terminated(run.info.run_id, _ENDINGS[trial.state], end)
 
-    def close_study(self, parent: str, record: StudyRecord) -> None:
-        """Counts and the best values on the study's own run."""
-        figures = {f"trials/{state}": float(len(record.of_state(state))) for state in _ENDINGS}
-        if len(record.best) == 1:
-            best = record.trial(record.best[0])
-            figures |= {
-                f"best/{name}": value for (name, _), value in zip(record.figures, best.values, strict=True)
-            }
-            figures["best/trial"] = float(best.number)
-        stamp = digest(figures)
-        if self._client.get_run(parent).data.tags.get(STAMP) == stamp:
-            return
-        end = max((entries.milliseconds(t.finished) or 0 for t in record.trials), default=0)
-        metrics = [self._entities.Metric(key, value, end, 0) for key, value in figures.items()]
-        self._client.log_batch(parent, metrics=metrics, tags=[self._entities.RunTag(STAMP, stamp)])
-        self._client.set_terminated(parent, "FINISHED", end)
+def _trial_run(record: StudyRecord, trial: TrialRecord, stamp: str) -> MirrorRun:
+    start = entries.milliseconds(trial.started)
+    tags = {STATUS: trial.state, **_source(record)}
+    if trial.reason is not None:
+        tags["mlflow.note.content"] = f"{trial.state}: {trial.reason}"[:TEXT_LENGTH]
+    files: dict[str, Any] = {"trial.json": finite(asdict(trial))}
+    if trial.traceback:
+        files["traceback.txt"] = trial.traceback
+    return MirrorRun(
+        key=f"trial {trial.number}",
+        stamp=stamp,
+        name=f"trial {trial.number}",
+        status=_ENDINGS[trial.state],
+        start=start,
+        end=entries.milliseconds(trial.finished) or start,
+        params={entries.safe_key(key): str(value)[:TEXT_LENGTH] for key, value in trial.params.items()},
+        tags=tags,
+        points=list(_points(record, trial)),
+        files=files,
+        inputs=_inputs(record),
+    )
+
+
+def _study_run(record: StudyRecord, stamp: str) -> MirrorRun:
+    """The study, with counts and its best values."""
+    figures = {f"trials/{state}": float(len(record.of_state(state))) for state in _ENDINGS}
+    if len(record.best) == 1:
+        best = record.trial(record.best[0])
+        figures |= {
+            f"best/{name}": float(value) for (name, _), value in zip(record.figures, best.values, strict=True)
+        }
+        figures["best/trial"] = float(best.number)
+    started = [moment for t in record.trials if (moment := entries.milliseconds(t.started)) is not None]
+    return MirrorRun(
+        key="",
+        stamp=stamp,
+        name=record.name,
+        status="FINISHED",
+        start=min(started, default=None),
+        end=max((entries.milliseconds(t.finished) or 0 for t in record.trials), default=None),
+        tags={SUITE: record.name, **_source(record)},
+        points=[(name, value, 0) for name, value in figures.items()],
+        files={"spec.json": finite(record.spec)},
+        inputs=_inputs(record),
+    )
+
+
+def _source(record: StudyRecord) -> dict[str, str]:
+    return {"mlflow.source.name": f"mvgraph tune {record.name}", "mlflow.source.type": "LOCAL"}
+
+
+def _inputs(record: StudyRecord) -> list[DataInput]:
+    name, seen = str(record.spec.get("dataset")), str(record.spec.get("seen"))
+    return [DataInput(name, seen[:16], json.dumps({"name": name, "fingerprint": seen}), context="training")]
 
 
 def _points(record: StudyRecord, trial: TrialRecord) -> Iterator[entries.Point]:

@@ -18,6 +18,7 @@ from mvgraph.graph.precision import tensor_cores
 from mvgraph.graph.propagation import Propagation
 from mvgraph.training.batches import full_batch_epoch, mini_batch_epoch
 from mvgraph.training.distributed import current_world
+from mvgraph.training.features import feature_tensors
 from mvgraph.training.history import History, copy_state
 from mvgraph.training.memory import kept_memory
 from mvgraph.training.options import TrainingOptions
@@ -119,8 +120,7 @@ def propagation_of(
     """The full propagation of `data` over the graph as `model` sees it; without a graph every node is alone."""
     if graph is None:
         graph = MultiViewGraph(dict.fromkeys(data.view_names, CSR.empty(data.n_samples, data.n_samples)))
-    features = {view: torch.tensor(data.views[view]).to(device) for view in data.view_names}
-    return Propagation(model.prepare(graph).to(device), features, precision=precision)
+    return Propagation(model.prepare(graph).to(device), feature_tensors(data, device), precision=precision)
 
 
 def predict(model: NetworkMethod, p: Propagation) -> Tensor:

@@ -92,10 +92,10 @@ def four(whole: float, siblings: float, none: float) -> tuple[Score, ...]:
 @pytest.mark.parametrize(
     ("scores", "says"),
     [
-        (four(0.9, 0.85, 0.8), "10.0 points .* 5.0 \\(50 %\\) go when"),
-        (four(0.9, 0.95, 0.8), " 0.0 \\(0 %\\) go when"),
-        (four(0.9, 0.7, 0.8), " 10.0 \\(100 %\\) go when"),
-        (four(0.7, 0.7, 0.8), "The graph gains nothing: m reaches 70.0 %"),
+        (four(0.9, 0.85, 0.8), "; 5.0 of the 10.0 points \\(50 %\\) go with the edges inside each clip; "),
+        (four(0.9, 0.95, 0.8), "; 0.0 of the 10.0 points \\(0 %\\) go with"),
+        (four(0.9, 0.7, 0.8), "; 10.0 of the 10.0 points \\(100 %\\) go with"),
+        (four(0.7, 0.7, 0.8), "m reaches 70.0 % with its whole graph, .* 80.0 % without any edge; of"),
         ((score("b", "", 0.4),), "No method that uses a graph"),
     ],
 )
@@ -106,6 +106,8 @@ def test_the_sentence(scores: tuple[Score, ...], says: str) -> None:
     assert text.endswith(".")
     if len(scores) > 1:
         assert "averaging the probabilities of rival over each clip reaches 77.0 %" in text
+        assert "1 split: no verdict from fewer than 5" in text
+        assert " gain" not in text
 
 
 def test_files_are_complete_and_the_same_every_time(found: Findings, tmp_path: Path) -> None:

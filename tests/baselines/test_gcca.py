@@ -84,7 +84,9 @@ def test_a_row_is_the_mean_of_what_its_views_say(missing: bool) -> None:
     _, _, maps = maxvar(views, data.observed, 3, 0.2)
     z = sum(x @ u for x, u in zip(views, maps, strict=True)) / data.observed.sum(axis=1, keepdims=True)
     z = z / np.sqrt((z**2).mean(axis=0))
-    reference = LogisticRegression(C=0.5, max_iter=2000).fit(z[split.train], data.labels[split.train])
+    reference = LogisticRegression(C=0.5, max_iter=5000, tol=1e-10).fit(
+        z[split.train], data.labels[split.train]
+    )
     np.testing.assert_allclose(result.probabilities(), reference.predict_proba(z), atol=1e-5)
     assert len(result.diagnostics["eigenvalues"]) == 3
     assert result.parameters == (3 + 5 + 2) * 3 + (3 + 1) * 3

@@ -27,7 +27,7 @@ def closed_form(adjacency: np.ndarray, labels: np.ndarray, rows: np.ndarray, alp
 def test_spreading_over_the_fused_graph(missing: bool, alpha: float) -> None:
     data, split = make_data(missing=missing), make_split()
     graph = build_graph(data, k=4)
-    result = fit("snf", data, split, graph, options={"alpha": alpha, "k": 6})
+    result = fit("snf", data, split, graph, options={"alpha": alpha, "k": 6, "temperature": 1.0})
     dense = fuse_snf(graph, 6).to_dense().double().numpy()
     np.testing.assert_allclose(
         result.probabilities(), closed_form(dense, data.labels, split.train, alpha), atol=1e-5
@@ -38,7 +38,8 @@ def test_spreading_over_the_fused_graph(missing: bool, alpha: float) -> None:
 @pytest.mark.parametrize("missing", [False, True])
 def test_rows_that_come_later_solve_the_extended_graph(missing: bool) -> None:
     data, split = make_data(missing=missing), make_split()
-    model = fit("snf", data, split, build_graph(data, k=4), options={"k": 6}).model
+    options = {"k": 6, "alpha": 0.9, "temperature": 1.0}
+    model = fit("snf", data, split, build_graph(data, k=4), options=options).model
     rows = later_rows(data, missing=missing)
     assert rows.graph is not None
     attached = [CSR.from_scipy(rows.graph[view].to_scipy()[N:, :N]) for view in data.view_names]

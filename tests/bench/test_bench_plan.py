@@ -64,7 +64,7 @@ def test_a_default_written_out_gives_the_same_id(suite: dict[str, Any]) -> None:
     written_out = changed(
         suite,
         methods=[
-            {"method": "concat-logreg", "options": {"strength": 1}},
+            {"method": "concat-logreg", "options": {"strength": None}},
             {
                 "method": "dm-gcn",
                 "options": {"hidden": [256, 128], "dropout": 0.5},

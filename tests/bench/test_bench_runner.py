@@ -358,15 +358,31 @@ def test_the_bar_works_where_there_is_no_terminal(suite: dict[str, Any], tmp_pat
 def test_a_mirror_that_fails_costs_nothing(
     suite: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mvgraph.bench import runner
+    from mvgraph.bench import watch
 
     def broken(folder: Path) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(runner, "import_reference", lambda reference: broken)
+    monkeypatch.setattr(watch, "import_reference", lambda reference: broken)
     summary = run(suite, tmp_path / "run", limit=1, mirror=True)
     assert summary.done == 1
     assert "disk full" in summary.notes[0]
+
+
+def test_unscaled_views_that_float32_cannot_hold_are_told(suite: dict[str, Any], tmp_path: Path) -> None:
+    from mvgraph.data import MultiViewData
+    from mvgraph.data.h5mu_write import write_h5mu
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    views = {"time": labels[:, None] + rng.normal(size=(60, 2)) + 1e8, "b": rng.normal(size=(60, 2))}
+    write_h5mu(MultiViewData.from_arrays(views, labels), tmp_path / "stamps.h5mu")
+    suite |= {"datasets": [str(tmp_path / "stamps.h5mu")], "methods": ["knn-concat"]}
+    unscaled = run(suite | {"scaling": {"kind": "none"}}, tmp_path / "none", limit=1)
+    (note,) = unscaled.notes
+    assert "View 'time' is held in float64: column" in note
+    scaled = run(suite | {"scaling": {"kind": "zscore"}}, tmp_path / "zscore", limit=1)
+    assert (scaled.notes, scaled.done) == ([], 1)
 
 
 def test_runs_share_graphs_on_disk(

@@ -29,6 +29,7 @@ def test_short_and_long_forms_mean_the_same(tmp_path: Path) -> None:
             "scaling": {"kind": "zscore", "scope": "all"},
             "limits": {"seconds": 600, "memory_mib": 8192},
             "selection": "last",
+            "rank_by": "accuracy",
         }
     )
     assert short == long
@@ -65,6 +66,7 @@ def test_numbers_without_a_dot_are_numbers(tmp_path: Path) -> None:
         (GOOD + "views: [pix, pix]\n", ["view 'pix' stands there twice"]),
         (GOOD + "splits: [{rate: 0.1}, {rate: 0.1}]\n", ["split {'rate': 0.1} stands there twice"]),
         (GOOD + "selection: oracle\n", ["selection", "'last'"]),
+        (GOOD + "rank_by: luck\n", ["rank_by", "'macro-f1'"]),
         (GOOD + "limits: {seconds: -1}\n", ["limits.seconds", "-1"]),
         (GOOD + "name: t\n", ["'name' is given twice", "line 4"]),
         (GOOD.replace("name: s", "name: ../s"), ["name", "'../s'"]),

@@ -40,6 +40,19 @@ def test_an_npz_is_converted(npz: Path, ask: Callable[..., object], sentence: Ca
     assert data.card.source == "imported from m.npz"
 
 
+def test_a_view_that_float32_cannot_hold_is_told(npz: Path, ask: Callable[..., object]) -> None:
+    stamps = 1e8 + np.random.default_rng(0).normal(size=(8, 2))
+    np.savez("t.npz", time=stamps, b=np.ones((8, 2)), y=LABELS)
+    said = "View 'time' is held in float64: column 0 has an offset of 1e+08 and a spread of"
+    answer = ask("data", "convert", "t.npz", "t.h5mu")
+    assert said in " ".join(answer.out.split())
+    assert said in " ".join(ask("data", "show", "t.npz").out.split())
+    for options in ([], ["--no-fingerprint"]):
+        assert said in " ".join(ask("data", "show", "t.h5mu", *options).out.split())
+    assert "float64" not in ask("data", "show", "t.npz", "--no-fingerprint").out
+    np.testing.assert_array_equal(load("t.h5mu").views["time"], stamps)
+
+
 def test_a_table_is_shown_and_converted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[..., object]
 ) -> None:

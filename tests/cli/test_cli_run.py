@@ -50,6 +50,13 @@ def test_a_run_ends_with_leaderboard_and_places(
     assert again.code == 0
     assert again.out == "elsewhere/index.html\n"
     assert (workplace / "elsewhere" / "leaderboard.md").is_file()
+    board = ask("leaderboard", "runs/small", "--rank-by", "macro-f1")
+    assert board.code == 0, board.err
+    assert "Macro-F1 (%)" in board.out
+    assert re.search(r"^– +majority class +.* computed$", board.out, re.MULTILINE)
+    for command in ("leaderboard", "report"):
+        said = sentence(command, "runs/small", "--rank-by", "luck")
+        assert "Nothing ranks by 'luck'; take one of accuracy, macro-accuracy, macro-f1, log-loss." in said
     # A report may be written anew, somebody else's page may not.
     check_report_folder(workplace / "elsewhere")
     (workplace / "site").mkdir()
@@ -60,7 +67,7 @@ def test_a_run_ends_with_leaderboard_and_places(
     assert sorted(path.name for path in page.parent.iterdir()) == ["index.html"]
     assert page.read_text() == "<title>My page</title>"
     assert "it is a file" in sentence("report", "runs/small", "--out", "site/index.html")
-    monkeypatch.setattr("mvgraph.report.write", lambda run, out: out / "written")
+    monkeypatch.setattr("mvgraph.report.write", lambda run, out, rank_by: out / "written")
     assert ask("report", "runs/small", "--out", "site", "--force").out == "site/written\n"
 
 

@@ -13,8 +13,8 @@ BASELINES = ROOT / "baselines" / "mvgraph_baselines"
 #: Rooms from the ground floor up; each imports only from those before it.
 ROOMS = (
     "errors",
-    "display",
     "registry",
+    "display",
     "numerics",
     "code_identity",
     "data",
@@ -24,6 +24,7 @@ ROOMS = (
     "training",
     "serving",
     "contract",
+    "evaluation",
     "bench",
     "tuning",
     "tracking",

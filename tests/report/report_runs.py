@@ -72,7 +72,13 @@ def _cell(dataset: str, label: str, rate: float, index: int, seed: int) -> Cell:
         "labels_in_graph": False,
         "graph_control": control or None,
         "selection": "last",
-        "labelled": {"train": 16, "validation": 4},
+        "labelled": {
+            "train": 16,
+            "validation": 4,
+            "test": TEST_ROWS,
+            "rows": 20 + TEST_ROWS,
+            "train_per_class": [5, 4, 4, 3],
+        },
     }
     return Cell(
         id=_digest("cell", dataset, label, rate, index, seed),
@@ -222,10 +228,19 @@ def relabelled(cell: Cell, method: str) -> Cell:
 
 
 def record(
-    label: str, index: int, accuracy: float, seed: int = 0, rate: float = 0.1, dataset: str = "mfeat"
+    label: str,
+    index: int,
+    accuracy: float,
+    seed: int = 0,
+    rate: float = 0.1,
+    dataset: str = "mfeat",
+    sizes: tuple[int, int] | None = None,
+    **more: float,
 ) -> dict[str, Any]:
-    """The least a record can be: one accuracy, no ledger behind it."""
+    """The least a record can be: one accuracy, no ledger behind it; `sizes` are training and test rows."""
     split = {"scheme": "label-rate", "index": index, "hash": f"h{index}", "parameters": {"rate": rate}}
+    if sizes is not None:
+        split["sizes"] = dict(zip(("train", "test"), sizes, strict=True))
     return {
         "cell": {
             "id": f"{label}{index}{seed}",
@@ -236,5 +251,5 @@ def record(
             "seed": seed,
         },
         "status": "done",
-        "metrics": {"last": {"test": {"accuracy": accuracy}}},
+        "metrics": {"last": {"test": {"accuracy": accuracy, **more}}},
     }

@@ -71,6 +71,29 @@ def test_a_table_is_sorted_by_a_click_and_back_again(page: chrome.Page) -> None:
     assert page.run(names) == before
 
 
+def test_the_switch_shows_the_leaderboard_of_the_chosen_figure_and_changes_no_number(
+    page: chrome.Page,
+) -> None:
+    everything = "document.querySelector('main').textContent"
+    shown = (
+        "[...new Set([...document.querySelectorAll('[data-rank-by]')]"
+        ".filter(p => !p.hidden).map(p => p.dataset.rankBy))]"
+    )
+    before = page.run(everything)
+    assert page.run("document.querySelector('fieldset.switch').hidden") is False
+    assert page.run(shown) == ["accuracy"]
+    boards = {}
+    for name in ("log-loss", "macro-f1", "macro-accuracy", "accuracy"):
+        page.run(f"document.querySelector('[name=rank-by][value={name}]').click()")
+        assert page.run(shown) == [name]
+        boards[name] = page.run(
+            "[...document.querySelectorAll('table.sortable')].find(t => t.offsetParent).tBodies[0].textContent"
+        )
+    assert len(set(boards.values())) == len(boards)
+    assert page.run(everything) == before
+    assert_quiet(page)
+
+
 def test_dark_is_dark_and_light_is_light(page: chrome.Page) -> None:
     page.run("document.documentElement.drawAll()")
     ink = "getComputedStyle(document.querySelector('.plot svg text')).fill"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mvgraph.evaluation import PairedTest
 from mvgraph.report import markdown
 from mvgraph.report.assemble import assemble
 from mvgraph.report.compare import controls
@@ -78,9 +79,10 @@ def test_numbers_and_sentence() -> None:
     assert found is not None
     assert found.group == "clip"
     assert found.sentence == (
-        "Of the 20.0 points that the graph gains for dm-gcn (65.0 % without edges, 85.0 % with them), 5.0 (25 %) go "
-        "when the edges inside each clip are taken away, so that much is smoothing over the clip; averaging the "
-        "probabilities of concat-logreg over each clip reaches 75.0 %."
+        "dm-gcn reaches 85.0 % with its whole graph, 80.0 % without the edges inside each clip and 65.0 % without any "
+        "edge; 5.0 of the 20.0 points (25 %) go with the edges inside each clip; of whole graph against none: "
+        "2 splits: no verdict from fewer than 5; averaging the probabilities of concat-logreg over each clip reaches "
+        "75.0 %."
     )
     averaged, neighbours, homophily, duplicates = found.sheets
     assert ("dm-gcn", "85.0", "90.0", "1.000", "0.500") in averaged.rows
@@ -106,15 +108,44 @@ def test_inductive_is_told_where_it_was_run() -> None:
     (setting,) = settings(Snapshot({}, [*RECORDS, *more]))
     found = section(setting, leaderboard(setting, "last"), "last")
     assert found is not None
-    assert "with test rows hanging on the other rows alone it reaches 70.0 %, and averaging" in found.sentence
+    assert "with test rows hanging on the other rows alone it reaches 70.0 %; averaging" in found.sentence
     words = {control.kind: control.sentence for control in controls(setting, "last")}
-    assert words["no-siblings"].endswith("seeing siblings makes no clear difference.")
-    assert words["inductive"].endswith("transduction helps.")
+    assert all(sentence.endswith("2 splits: no verdict from fewer than 5.") for sentence in words.values())
     assert "against no edges:" in words["identity"]
 
 
-@pytest.mark.parametrize(("none", "says"), [(0.9, "The graph gains nothing"), (0.5, "Of the 30.0 points")])
-def test_a_graph_may_gain_nothing(none: float, says: str) -> None:
-    text = gain_sentence("clip", "m", 0.8, 0.7, none, None, ("rival", 0.5))
-    assert text.startswith(says)
+def test_a_tested_difference_is_named() -> None:
+    records = [
+        {**r, "cell": {**r["cell"], "split": {**r["cell"]["split"], "sizes": {"train": 90, "test": 10}}}}
+        for split in range(5)
+        for r in (
+            record("dm-gcn", 0.9 + 0.001 * split, 0.95, split),
+            record("dm-gcn@no-siblings", 0.9 + 0.0012 * split, 0.9, split),
+            record("dm-gcn@inductive", 0.7, 0.9, split),
+        )
+    ]
+    (setting,) = settings(Snapshot({}, records))
+    words = {control.kind: control.sentence for control in controls(setting, "last")}
+    assert words["no-siblings"].endswith("; seeing siblings makes no clear difference.")
+    assert words["inductive"].endswith("; transduction helps.")
+
+
+@pytest.mark.parametrize(
+    ("none", "verdict", "says"),
+    [
+        (
+            0.5,
+            "higher",
+            "Of the 30.0 points that the graph gains for m (50.0 % without edges, 80.0 % with them), 10.0",
+        ),
+        (0.5, "level", "no clear difference"),
+        (0.9, "lower", "of whole graph against none: the graph hurts"),
+        (0.9, "none", "of whole graph against none: too few"),
+    ],
+)
+def test_only_a_test_speaks_of_a_gain(none: float, verdict: str, says: str) -> None:
+    test = PairedTest(5, 0.8 - none, None, None, None, verdict, "too few" if verdict == "none" else "")
+    text = gain_sentence("clip", "m", 0.8, 0.7, none, None, ("rival", 0.5), test)
+    assert says in text
+    assert (" gains " in text) == (verdict == "higher")
     assert text.count(". ") == 0

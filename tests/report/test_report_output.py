@@ -94,7 +94,8 @@ def test_csv_holds_the_numbers_of_the_leaderboard(finished: Path, snapshot: Snap
 def test_markdown_has_the_leaderboard_and_a_sentence_for_each_method_of_the_paper(finished: Path) -> None:
     text = (finished / "report" / "report.md").read_text(encoding="utf-8")
     for label in ("mean-gcn", "dm-gcn", "at-gcn"):
-        assert re.search(rf"^- {label} (beats|does not (clearly )?beat) concat-logreg on mfeat", text, re.M)
+        line = rf"^- {label} against concat-logreg on mfeat: .* 3 splits: no verdict from fewer than 5\.$"
+        assert re.search(line, text, re.M)
     board = (finished / "report" / "leaderboard.md").read_text(encoding="utf-8")
     assert all(f"| {label} |" in board for label in report_runs.STRENGTH)
     for picture in re.findall(r"\]\(([^)]+\.png)\)", text):
@@ -174,12 +175,12 @@ def test_hostile_labels_stay_text_everywhere(tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "<script>alert(1)" not in text
     assert "<img src=x" not in text
-    assert parse(page).scripts == 3
+    assert parse(page).scripts == 4
     markdown = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     assert "<script>" not in markdown
     assert (
         len(re.findall(r"(?<!\\)\|", next(x for x in markdown.splitlines() if "alert" in x and x[0] == "|")))
-        == 14
+        == 15
     )
     with open(tmp_path / "report" / "leaderboard.csv", newline="", encoding="utf-8") as file:
         assert HOSTILE in {line["label"] for line in csv.DictReader(file)}

@@ -9,8 +9,11 @@ import report_runs
 from report_runs import record
 
 from mvgraph.report.compare import controls, verdicts
+from mvgraph.report.differences import difference
+from mvgraph.report.ranking import MEASURES
+from mvgraph.report.scores import spread
 from mvgraph.report.snapshot import Snapshot
-from mvgraph.report.tables import difference, leaderboard, settings, spread
+from mvgraph.report.tables import leaderboard, settings
 
 
 def slow_mean(values: list[float]) -> float:
@@ -64,6 +67,53 @@ def test_the_leaderboard_equals_the_slow_reference(snapshot: Snapshot, selection
         assert (row.done, row.planned, row.failed) == (6, 6, 0)
 
 
+@pytest.mark.parametrize("name", list(MEASURES))
+def test_every_figure_that_can_rank_ranks_by_its_own_sense(snapshot: Snapshot, name: str) -> None:
+    (setting,) = settings(snapshot)
+    measure = MEASURES[name]
+    rows = leaderboard(setting, "last", measure)
+    means = {row.label: slow_figures(snapshot, row.label, measure.key) for row in rows}
+    reference = means["concat-logreg"][0]
+    for row in rows:
+        mean, split, init = means[row.label]
+        assert (row.score.mean, row.score.split, row.score.init) == (
+            pytest.approx(mean, abs=1e-12),
+            pytest.approx(split, abs=1e-12),
+            pytest.approx(init, abs=1e-12),
+        )
+        better = [
+            m for m, _, _ in means.values() if (m < mean - 1e-11 if name == "log-loss" else m > mean + 1e-11)
+        ]
+        assert row.rank == 1 + len(better)
+        if row.label != "concat-logreg":
+            assert row.gap is not None
+            assert row.gap.mean == pytest.approx(mean - reference, abs=1e-12)
+    assert [row.rank for row in rows] == sorted(row.rank for row in rows if row.rank is not None)
+
+
+def test_a_lower_log_loss_is_ahead() -> None:
+    losses = {"dm-gcn": 0.1, "concat-logreg": 0.3}
+    records = [
+        record(label, i, 0.9, sizes=(90, 10), log_loss=loss + SPREAD[i] * (label == "dm-gcn"))
+        for label, loss in losses.items()
+        for i in range(5)
+    ]
+    (setting,) = settings(Snapshot(suite={}, records=records))
+    (found,) = verdicts(setting, leaderboard(setting, "last", MEASURES["log-loss"]))
+    assert found.difference.verdict == "ahead"
+    assert found.difference.wins == 5
+    assert found.sentence.startswith(
+        "dm-gcn beats concat-logreg on mfeat, by log-loss: −0.200 nat, 95 % interval −0.2"
+    )
+
+
+def test_a_figure_that_records_lack_ranks_nobody() -> None:
+    records = [record("a", 0, 0.9), record("b", 0, 0.8, macro_f1=0.7)]
+    (setting,) = settings(Snapshot(suite={}, records=records))
+    rows = leaderboard(setting, "last", MEASURES["macro-f1"])
+    assert [(r.label, r.rank) for r in rows] == [("b", 1), ("a", None)]
+
+
 def test_ranks_follow_the_mean_and_never_the_oracle(snapshot: Snapshot) -> None:
     (setting,) = settings(snapshot)
     rows = leaderboard(setting, "last")
@@ -104,27 +154,70 @@ def test_differences_are_paired_by_the_content_of_the_split() -> None:
     assert gap is not None
     assert (gap.wins, gap.ties, gap.losses) == (1, 0, 1)
     assert gap.mean == pytest.approx(0.0)
-    assert gap.verdict == "level"
+    assert gap.verdict == "none"
     assert difference(a, [record("b", 9, 0.5)], "last") is None
 
 
+SPREAD = (-0.01, -0.005, 0.0, 0.005, 0.01)
+
+
+def against_baseline(
+    mean: float, splits: int = 5, sizes: tuple[int, int] | None = (90, 10)
+) -> list[dict[str, object]]:
+    """dm-gcn around `mean`, logistic regression at 0.9."""
+    return [
+        *(record("dm-gcn", i, mean + SPREAD[i], sizes=sizes) for i in range(splits)),
+        *(record("concat-logreg", i, 0.9, sizes=sizes) for i in range(splits)),
+    ]
+
+
 @pytest.mark.parametrize(
-    ("ours", "verdict", "words"),
+    ("mean", "verdict", "words", "interval"),
     [
-        ((0.95, 0.94), "ahead", "beats"),
-        ((0.85, 0.84), "behind", "does not beat"),
-        ((0.95, 0.87), "level", "does not clearly beat"),
+        (0.95, "ahead", "beats", "+3.8 to +6.2"),
+        (0.85, "behind", "does not beat", "−6.2 to −3.8"),
+        (0.905, "level", "does not clearly beat", "−0.7 to +1.7"),
     ],
 )
 def test_the_verdict_says_in_words_who_does_not_beat_the_baseline(
-    ours: tuple[float, float], verdict: str, words: str
+    mean: float, verdict: str, words: str, interval: str
 ) -> None:
-    records = [record("dm-gcn", i, a) for i, a in enumerate(ours)]
-    records += [record("concat-logreg", 0, 0.90), record("concat-logreg", 1, 0.90)]
+    (setting,) = settings(Snapshot(suite={}, records=against_baseline(mean)))
+    (found,) = verdicts(setting, leaderboard(setting, "last"))
+    # By hand: deviation of SPREAD, 1/5 + 10/90, Student's t of 4 degrees of freedom.
+    half = 2.7764451 * slow_deviation(list(SPREAD)) * math.sqrt(1 / 5 + 10 / 90)
+    assert found.difference.test.high == pytest.approx(mean - 0.9 + half, abs=1e-8)
+    assert found.difference.verdict == verdict
+    assert found.sentence.startswith(f"dm-gcn {words} concat-logreg on mfeat: ")
+    assert f"95 % interval {interval} (" in found.sentence
+    assert "5 splits, p" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("splits", "sizes", "reason"),
+    [
+        (1, (90, 10), "1 split: no verdict from fewer than 5"),
+        (4, (90, 10), "4 splits: no verdict from fewer than 5"),
+        (5, None, "no verdict: the sizes of the splits were not recorded"),
+    ],
+)
+def test_without_a_test_there_is_no_verdict_however_large_the_difference(
+    splits: int, sizes: tuple[int, int] | None, reason: str
+) -> None:
+    controlled = [
+        {**r, "cell": {**r["cell"], "label": "dm-gcn@identity", "method": "dm-gcn", "control": "identity"}}
+        for r in against_baseline(0.5, splits, sizes)
+        if r["cell"]["label"] == "dm-gcn"  # type: ignore[index]
+    ]
+    records = [*against_baseline(0.99, splits, sizes), *controlled]
     (setting,) = settings(Snapshot(suite={}, records=records))
     (found,) = verdicts(setting, leaderboard(setting, "last"))
-    assert found.difference.verdict == verdict
-    assert found.sentence.startswith(f"dm-gcn {words} concat-logreg on mfeat")
+    (control,) = controls(setting, "last")
+    for each in (found, control):
+        assert each.difference.verdict == "none"
+        assert each.difference.interval == "–"
+        assert each.sentence.endswith(f"; {reason}.")
+        assert not any(word in each.sentence for word in ("beat", "help", "hurt", "better", "worse"))
 
 
 def test_controls_are_paired_with_their_method(snapshot: Snapshot) -> None:
@@ -135,7 +228,7 @@ def test_controls_are_paired_with_their_method(snapshot: Snapshot) -> None:
         with_graph = slow_figures(snapshot, "dm-gcn", "accuracy")[0]
         without = slow_figures(snapshot, f"dm-gcn@{kind}", "accuracy")[0]
         assert control.difference.mean == pytest.approx(with_graph - without, abs=1e-12)
-        assert len(control.deltas) == 3
+        assert control.difference.splits == 3
 
 
 def test_a_half_finished_run_ranks_provisionally_and_a_failure_not_at_all(partial: Snapshot) -> None:

@@ -465,7 +465,8 @@ def test_rows_that_do_not_fit_end_in_a_sentence() -> None:
     nan = views["sound"].copy()
     nan[3, 1] = np.nan
     cases: list[tuple[Any, dict[str, Any], str]] = [
-        (changed(views, text=None), {}, "View 'text' is missing"),
+        ({}, {}, "There is no view"),
+        (dict.fromkeys(views), {}, "There is no view"),
         (changed(views, smell=views["text"]), {}, "no view 'smell'; the fit had sight, sound, text"),
         (changed(views, text=views["sound"]), {}, "View 'text' has 3 columns, but the fit had 2"),
         (changed(views, text=views["text"][:5]), {}, "View 'text' has 5 rows, but view 'sight' has 48"),
@@ -521,9 +522,13 @@ def test_methods_that_cannot_answer_new_rows_say_so() -> None:
     same(clf.predict_proba(views), np.full((48, 3), 1 / 3))
     with pytest.raises(UserError, match="'prior' answers only for rows that were there when it was fitted"):
         clf.predict({name: x + 1 for name, x in views.items()})
-    with pytest.raises(UserError, match="'prior' cannot use rows that lack a view"):
+    absent = np.argwhere(~mask(48, 1))[0]
+    lacks = f"'prior' cannot use rows that lack a view, and row {absent[0]} lacks view '{sorted(views)[absent[1]]}'"
+    with pytest.raises(UserError, match=lacks):
         clf.predict(views, observed=mask(48, 1))
-    with pytest.raises(UserError, match="'prior' cannot use rows that lack a view; drop them"):
+    with pytest.raises(UserError, match=r"'prior' cannot use .*, and row 0 lacks view 'text'; give it"):
+        clf.predict(changed(views, text=None))
+    with pytest.raises(UserError, match=lacks):
         quick(Prior).fit(views, y, observed=mask(48, 1))
 
 

@@ -61,7 +61,7 @@ def test_classes_keep_their_kind(labels: list[Any], tmp_path: Path) -> None:
     views, y = clouds()
     for target in (np.array(labels)[y], np.array(labels, dtype=object)[y]):
         clf = quick("concat-logreg").fit(views, target)
-        again = MultiViewClassifier.load(clf.save(tmp_path / "saved"))
+        again = MultiViewClassifier.load(clf.save(tmp_path / "saved", overwrite=True))
         assert again.classes_.dtype == clf.classes_.dtype
         assert again.classes_.tolist() == clf.classes_.tolist()
         assert again.score(views, target) == clf.score(views, target)
@@ -135,12 +135,15 @@ def test_only_our_own_folders_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     clf.save(tmp_path / "empty")
     other = quick("label-spreading").fit(views, y)
-    other.save(tmp_path / "empty")
+    with pytest.raises(UserError, match=r"holds a saved classifier already; choose .*, or overwrite=True"):
+        other.save(tmp_path / "empty")
+    assert MultiViewClassifier.load(tmp_path / "empty").method == "concat-logreg"
+    other.save(tmp_path / "empty", overwrite=True)
     assert MultiViewClassifier.load(tmp_path / "empty").method == "label-spreading"
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match="holds something else than a saved classifier"):
-        clf.save(tmp_path / "notes")
+        clf.save(tmp_path / "notes", overwrite=True)
     assert (tmp_path / "notes" / "thesis.txt").read_text() == "years of work"
     unsaved = quick("concat-logreg", view_slices=None).fit(views, y).set_params(graph={"k": object()})
     with pytest.raises(UserError, match="cannot be written as JSON"):

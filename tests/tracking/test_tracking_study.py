@@ -65,3 +65,20 @@ def test_every_trial_is_a_child_and_a_second_mirror_writes_nothing(tmp_path: Pat
     parent, children = runs(tmp_path)
     assert len(children) == 14
     assert parent.data.metrics["best/trial"] == 12
+
+
+def test_what_a_killed_mirror_left_running_is_closed(tmp_path: Path) -> None:
+    record = make_study()
+    mirror_study(record, tmp_path)
+    parent, children = runs(tmp_path)
+    for run in (parent, children["trial 3"], children["trial 10"]):
+        client(tmp_path).update_run(run.info.run_id, status="RUNNING")
+    again = mirror_study(record, tmp_path)
+    assert (again.written, again.kept, again.removed) == (2, 11, 2)
+    parent, children = runs(tmp_path)
+    assert len(children) == 13
+    assert not [run for run in [parent, *children.values()] if run.info.status == "RUNNING"]
+    for run in [parent, *children.values()]:
+        (given,) = run.inputs.dataset_inputs
+        assert (given.dataset.name, given.dataset.digest) == ("tiny", "f" * 16)
+        assert run.data.tags["mlflow.source.name"] == f"mvgraph tune {record.name}"

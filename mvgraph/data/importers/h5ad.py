@@ -82,7 +82,7 @@ def read_foreign_h5mu(path: Path, options: ImportOptions) -> MultiViewData:
                 )
             values = parts[name].matrix(inner or "X", view)
             check_fits((whole.ids.size, values.shape[1]), path, f"view {view!r}")
-            views[view] = np.zeros((whole.ids.size, values.shape[1]), dtype=np.float32)
+            views[view] = np.zeros((whole.ids.size, values.shape[1]), dtype=values.dtype)
             views[view][rows[name]] = values
             observed.append(np.isin(np.arange(whole.ids.size), rows[name]))
         columns: dict[str, Callable[[], np.ndarray]] = {
@@ -204,7 +204,7 @@ class _Part(_Frame):
         return ["X", *inner] if "X" in self.holder else inner
 
     def matrix(self, place: str, view: str) -> np.ndarray:
-        """A dense or sparse matrix as float32. Shapes: (M, d_v).
+        """A dense or sparse matrix in floating-point numbers. Shapes: (M, d_v).
 
         Raises:
             UserError: no such matrix, or not one row per sample.
@@ -223,10 +223,7 @@ class _Part(_Frame):
                     f"{item.shape}."
                 )
             check_fits(item.shape, self.path, what)
-            result = np.empty(item.shape, dtype=np.float32)
-            if item.size:
-                item.read_direct(result)
-            return result
+            return hdf5.table_of(item)
         kind = str(item.attrs.get("encoding-type", ""))
         if kind not in ("csr_matrix", "csc_matrix") or "shape" not in item.attrs:
             raise UserError(

@@ -1,7 +1,9 @@
-"""Arrays in numpy's own format, read block by block into float32; what the header claims is checked first."""
+"""Arrays in numpy's own format, read block by block; what the header claims is checked first."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 
 from mvgraph.data.importers.limits import check_fits
 from mvgraph.data.importers.tree import Leaf
+from mvgraph.data.resolution import Resolution
 from mvgraph.errors import UserError
 
 #: Values moved in one go.
@@ -79,8 +82,21 @@ def read_values(stream: IO[bytes], header: Header, path: Path, what: str) -> np.
     return np.frombuffer(raw, dtype=header.dtype).reshape(header.shape, order=order)
 
 
-def read_view(stream: IO[bytes], header: Header, transposed: bool, path: Path, what: str) -> np.ndarray:
-    """A view as float32 with one row per sample; holds one block beside the result.
+def read_view(
+    open_stream: Callable[[], AbstractContextManager[IO[bytes]]],
+    header: Header,
+    transposed: bool,
+    path: Path,
+    what: str,
+    present: np.ndarray | None = None,
+) -> np.ndarray:
+    """A view with one row per sample, float32 or, where that would lose something, float64.
+
+    Holds one block beside the result; what float32 cannot hold is read twice.
+
+    Parameters:
+        open_stream: opens the array anew, at its first value.
+        present: (N,) bool, the rows whose values count; all by default.
 
     Shapes: (N, d_v), or (d_v, N) if transposed -> (N, d_v).
     """
@@ -88,19 +104,26 @@ def read_view(stream: IO[bytes], header: Header, transposed: bool, path: Path, w
     stored_rows, stored_columns = reversed(shape) if header.fortran else shape
     flipped = header.fortran != transposed
     check_fits(shape, path, what)
-    result = np.empty(
-        (stored_columns, stored_rows) if flipped else (stored_rows, stored_columns), dtype=np.float32
-    )
+    shape = (stored_columns, stored_rows) if flipped else (stored_rows, stored_columns)
+    watch = Resolution(shape, present)
+    result = np.empty(watch.shape, dtype=np.float32)
     block = max(1, BLOCK_VALUES // stored_columns)
-    for start in range(0, stored_rows, block):
-        rows = min(block, stored_rows - start)
-        raw = _exactly(stream, rows * stored_columns * header.dtype.itemsize, path, what)
-        part = np.frombuffer(raw, dtype=header.dtype).reshape(rows, stored_columns)
-        with np.errstate(over="ignore", invalid="ignore"):
-            if flipped:
-                result[:, start : start + rows] = part.T
-            else:
-                result[start : start + rows] = part
+    for kind in (np.float32, np.float64):
+        if kind is np.float64:
+            if watch.loss() is None:
+                break
+            result = np.empty(watch.shape, dtype=np.float64)
+        with open_stream() as stream:
+            for start in range(0, stored_rows, block):
+                rows = min(block, stored_rows - start)
+                raw = _exactly(stream, rows * stored_columns * header.dtype.itemsize, path, what)
+                part = np.frombuffer(raw, dtype=header.dtype).reshape(rows, stored_columns)
+                at = (slice(None), slice(start, start + rows)) if flipped else slice(start, start + rows)
+                part = part.T if flipped else part
+                with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                    result[at] = part
+                if kind is np.float32:
+                    watch.look(part, 0 if flipped else start, start if flipped else 0)
     return result
 
 
@@ -124,11 +147,16 @@ def npy_leaf(path: Path) -> Leaf:
     with open(path, "rb") as stream:
         header = read_header(stream, path.stat().st_size, path, "the file")
 
-    def read() -> np.ndarray:
+    @contextmanager
+    def values() -> Iterator[IO[bytes]]:
         with open(path, "rb") as stream:
             stream.seek(header.length)
-            if header.dtype.kind in "US" or len(header.shape) != 2:
+            yield stream
+
+    def read() -> np.ndarray:
+        if header.dtype.kind in "US" or len(header.shape) != 2:
+            with values() as stream:
                 return read_values(stream, header, path, "the file")
-            return read_view(stream, header, False, path, "the file")
+        return read_view(values, header, False, path, "the file")
 
     return Leaf(header.shape, header.dtype.kind in "US", read)

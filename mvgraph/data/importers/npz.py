@@ -163,7 +163,7 @@ class _ViewReader:
     hidden: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __call__(self, name: str) -> np.ndarray:
-        """Shapes: (N, d_v) float32, read-only; rows that are not observed are zero."""
+        """Shapes: (N, d_v) float32 or float64, read-only; rows that are not observed are zero."""
         result = self.stored(name)
         if name in self.hidden:
             result[self.hidden[name]] = 0.0
@@ -174,16 +174,24 @@ class _ViewReader:
         return read_only(result)
 
     def stored(self, name: str) -> np.ndarray:
-        """The values as the file has them. Shapes: (N, d_v) float32."""
+        """The values as the file has them. Shapes: (N, d_v) float32 or float64."""
         key = self.key_of[name]
+        what = f"array {key!r}"
         with _opened(self.path) as archive:
             if _stamp(self.path) != self.stamp:
                 raise UserError(f"{self.path} has changed since it was opened; load it again.")
             member = archive.getinfo(f"{key}.npy")
             with archive.open(member) as stream:
-                what = f"array {key!r}"
                 header = read_header(stream, member.file_size, self.path, what)
-                return read_view(stream, header, self.transposed[name], self.path, what)
+
+            @contextmanager
+            def values() -> Iterator[IO[bytes]]:
+                with archive.open(member) as stream:
+                    _skip(stream, header.length)
+                    yield stream
+
+            present = None if name not in self.hidden else ~self.hidden[name]
+            return read_view(values, header, self.transposed[name], self.path, what, present)
 
 
 @dataclass(frozen=True, slots=True)

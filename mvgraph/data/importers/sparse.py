@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from mvgraph.data.resolution import BLOCK_VALUES, Resolution, may_lose
 from mvgraph.errors import UserError
 
 
@@ -19,7 +20,9 @@ def checked_sparse(
     path: Path,
     name: str,
 ) -> np.ndarray:
-    """A stored compressed matrix as dense float32; indices are checked, for scipy would follow them anywhere.
+    """A stored compressed matrix as a dense one; indices are checked, for scipy would follow them anywhere.
+
+    float32, or float64 where that would lose something.
 
     Shapes: values and indices (nnz,), pointers (rows + 1,) -> shape.
 
@@ -41,8 +44,24 @@ def checked_sparse(
             f"{path}: the sparse array {name} is damaged: its indices do not fit its shape {shape}."
         )
     kind = sparse.csr_matrix if form == "csr" else sparse.csc_matrix
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # Inf is refused with its place when the view is checked
-        matrix = kind((values.astype(np.float32), indices, pointers), shape=shape)
-    return np.asarray(matrix.toarray())
+    wide = kind((values.astype(np.float64), indices, pointers), shape=shape)
+    held = suited_sparse(wide) if may_lose(values.dtype) else np.float32
+    # Inf is refused with its place when the view is checked.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return np.asarray(wide.astype(held).toarray())
+
+
+def suited_sparse(matrix: sparse.spmatrix) -> type[np.floating]:
+    """The type a sparse view is held in once it is dense, without a dense copy in float64.
+
+    Shapes: (N, d) float64.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        if np.array_equal(matrix.data, matrix.data.astype(np.float32), equal_nan=True):
+            return np.float32
+    rows = matrix.tocsr()
+    watch = Resolution(rows.shape)
+    block = max(1, BLOCK_VALUES // max(1, rows.shape[1]))
+    for start in range(0, rows.shape[0], block):
+        watch.look(rows[start : start + block].toarray(), start)
+    return np.float32 if watch.loss() is None else np.float64

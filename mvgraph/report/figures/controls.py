@@ -7,6 +7,7 @@ from typing import Any
 
 from mvgraph.report.compare import Control
 from mvgraph.report.figures.base import FAINT, Picture, axis, canvas, layout, render, rounded
+from mvgraph.report.ranking import Measure
 from mvgraph.report.style import Look, for_matplotlib, for_plotly, short
 
 
@@ -15,14 +16,17 @@ def build(found: Sequence[Control], looks: Mapping[str, Look]) -> Picture | None
     if not found:
         return None
     order = list(reversed(found))
+    measure = found[0].difference.measure
+    title = f"{measure.words} with the graph minus without it, {measure.gap_unit}"
+    better = "right" if measure.sense > 0 else "left"
     with canvas(9.6, 1.1 + 0.42 * len(order)) as figure:
         ax = figure.add_subplot()
         ax.axvline(0, color=FAINT, lw=1.2)
         for y, control in enumerate(order):
             look = looks[control.control]
             ax.plot(
-                [100 * d for d in control.deltas],
-                [y] * len(control.deltas),
+                [measure.scale * d for d in control.difference.deltas],
+                [y] * control.difference.splits,
                 "o",
                 ms=4,
                 color=look.colour,
@@ -30,7 +34,7 @@ def build(found: Sequence[Control], looks: Mapping[str, Look]) -> Picture | None
                 mew=0,
             )
             ax.plot(
-                [100 * control.difference.mean],
+                [measure.scale * control.difference.mean],
                 [y],
                 look.marker[0],
                 ms=8,
@@ -41,19 +45,19 @@ def build(found: Sequence[Control], looks: Mapping[str, Look]) -> Picture | None
         ax.set_yticks(range(len(order)), [for_matplotlib(short(_name(c), 44)) for c in order])
         ax.set_ylim(-0.7, len(order) - 0.3)
         ax.grid(axis="y", visible=False)
-        ax.set_xlabel("accuracy with the graph minus without it, points (right of zero: the graph helps)")
+        ax.set_xlabel(f"{title} ({better} of zero: better with the graph)")
         png, thumbnail = render(figure)
     words = " ".join(c.sentence for c in found)
     return Picture(
         "controls",
         "Graph against no graph",
-        "Each small dot is one split: the method's accuracy minus that of the same model on a lesser graph: without "
-        "edges (identity), over shuffled nodes, without edges inside a group (no-siblings), or with test rows hanging "
-        "on the other rows alone (inductive); the large mark is the mean.",
+        f"Each small dot is one split: the method's {measure.words} minus that of the same model on a lesser graph: "
+        "without edges (identity), over shuffled nodes, without edges inside a group (no-siblings), or with test rows "
+        "hanging on the other rows alone (inductive); the large mark is the mean.",
         f"Dot plot of paired differences. {words}",
         png,
         thumbnail,
-        _plotly(order, looks),
+        _plotly(order, looks, measure, title),
     )
 
 
@@ -61,25 +65,30 @@ def _name(control: Control) -> str:
     return f"{control.label} − {control.control}"
 
 
-def _plotly(order: Sequence[Control], looks: Mapping[str, Look]) -> dict[str, Any]:
+def _plotly(
+    order: Sequence[Control], looks: Mapping[str, Look], measure: Measure, title: str
+) -> dict[str, Any]:
     traces: list[dict[str, Any]] = []
+    form = f"+.{measure.digits + 1}f"
     for y, control in enumerate(order):
         look = looks[control.control]
         shared = {"type": "scatter", "mode": "markers", "name": for_plotly(_name(control))}
         few = {"color": look.colour, "size": 7, "opacity": 0.45}
         large = {"color": look.colour, "size": 12, "symbol": look.marker[1]}
-        deltas = [100 * d for d in control.deltas]
+        deltas = [measure.scale * d for d in control.difference.deltas]
         traces.append(
             {
                 **shared,
                 "x": rounded(deltas),
                 "y": [y] * len(deltas),
                 "marker": few,
-                "hovertemplate": "one split: %{x:+.2f}",
+                "hovertemplate": f"one split: %{{x:{form}}}",
             }
         )
-        mean = rounded([100 * control.difference.mean])
-        traces.append({**shared, "x": mean, "y": [y], "marker": large, "hovertemplate": "mean: %{x:+.2f}"})
+        mean = rounded([measure.scale * control.difference.mean])
+        traces.append(
+            {**shared, "x": mean, "y": [y], "marker": large, "hovertemplate": f"mean: %{{x:{form}}}"}
+        )
     ticks = {
         "tickmode": "array",
         "tickvals": list(range(len(order))),
@@ -90,7 +99,7 @@ def _plotly(order: Sequence[Control], looks: Mapping[str, Look]) -> dict[str, An
         "layout": layout(
             100 + 40 * len(order),
             showlegend=False,
-            xaxis=axis("accuracy with the graph minus without it, points", zeroline=True, rangemode="tozero"),
+            xaxis=axis(title, zeroline=True, rangemode="tozero"),
             yaxis=axis("", showgrid=False, range=[-0.7, len(order) - 0.3], **ticks),
             margin={"l": 60, "r": 20, "t": 10, "b": 50},
         ),

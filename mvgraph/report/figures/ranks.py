@@ -69,7 +69,9 @@ def critical_difference(comparison: Comparison, looks: Mapping[str, Look]) -> Pi
 
 
 def pairwise(comparison: Comparison) -> Picture | None:
-    """Wins minus losses of each row method against each column method, with the corrected p."""
+    """Wins minus losses of each row method against each column method, with the corrected p; None without tests."""
+    if comparison.p_values is None:
+        return None
     names = comparison.labels
     wins = _net_wins(comparison)
     size = len(names)
@@ -109,16 +111,11 @@ def pairwise(comparison: Comparison) -> Picture | None:
         "ticktext": ticks,
         "showgrid": False,
     }
-    tested = (
-        "with the Holm-corrected Wilcoxon p in brackets (* under 0.05)"
-        if comparison.p_values is not None
-        else "without tests: too few data sets"
-    )
     return Picture(
         "pairwise",
         "Pairwise matrix",
-        f"Data sets on which the row's method beats the column's, minus those where it loses, {tested}; "
-        "blue favours the row.",
+        "Data sets on which the row's method has the better mean, minus those where the column's has, with the "
+        "Holm-corrected Wilcoxon p in brackets (* under 0.05); blue: more of the row's.",
         "Matrix of wins minus losses between all pairs of methods.",
         png,
         thumbnail,
@@ -141,8 +138,7 @@ def _net_wins(comparison: Comparison) -> np.ndarray:
 
 
 def _cell(comparison: Comparison, wins: np.ndarray, i: int, j: int) -> str:
+    assert comparison.p_values is not None
     text = f"{int(wins[i, j]):+d}".replace("-", "−").replace("+0", "0")
-    if comparison.p_values is None:
-        return text
     p = comparison.p_values[i, j]
     return f"{text} ({p:.2g}{'*' if p < ALPHA else ''})"

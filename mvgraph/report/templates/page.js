@@ -2,6 +2,7 @@
 (() => {
   const root = document.documentElement;
   const figures = JSON.parse(document.getElementById("figures").textContent);
+  const config = JSON.parse(document.getElementById("config").textContent);
   const hosts = [...document.querySelectorAll("[data-figure]")];
   root.dataset.figures = String(hosts.length);
   root.dataset.drawn = "0";
@@ -52,7 +53,7 @@
       box.setAttribute("role", "img");
       box.setAttribute("aria-label", picture.alt);
       host.prepend(box);
-      await Plotly.newPlot(box, data, layout, { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["lasso2d", "select2d"] });
+      await Plotly.newPlot(box, data, layout, config);
       picture.hidden = true;
       picture.style.display = "none";
       host.dataset.state = "drawn";
@@ -82,6 +83,17 @@
         await Plotly.react(host.firstElementChild, data, layout);
       }
     });
+  }
+
+  // Everything is there for each figure that can rank; the switch only says which of it is seen.
+  const choices = [...document.querySelectorAll("[name=rank-by]")];
+  const ranked = [...document.querySelectorAll("[data-rank-by]")];
+  const choose = (name) => ranked.forEach((part) => { part.hidden = part.dataset.rankBy !== name; });
+  choices.forEach((choice) => choice.addEventListener("change", () => choose(choice.value)));
+  const standing = choices.find((choice) => choice.checked);
+  if (standing) {
+    choose(standing.value);
+    standing.closest("fieldset").hidden = false;
   }
 
   for (const table of document.querySelectorAll("table.sortable")) {
