@@ -10,6 +10,7 @@ from typing import Any
 
 from mvgraph.bench.audit import figures_of
 from mvgraph.bench.canonical import canonical
+from mvgraph.bench.given import refuse_absent
 from mvgraph.data import MultiViewData, Split, make_splits
 from mvgraph.data.fingerprint import hash_of_view
 from mvgraph.data.load import load
@@ -49,9 +50,16 @@ class Material:
     Args:
         keep: values of each kind that are held.
         graphs: folder in which graphs outlast the process and are shared with others; None keeps them in memory only.
+        given: data sets that are objects of this process, by their text in the suite.
     """
 
-    def __init__(self, keep: int = KEEP, graphs: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        keep: int = KEEP,
+        graphs: str | Path | None = None,
+        given: Mapping[str, MultiViewData] | None = None,
+    ) -> None:
+        self._given = dict(given or {})
         self._graph_folder = graphs
         self._data = _Shelf(keep)
         self._hashes = _Shelf(keep)
@@ -64,11 +72,17 @@ class Material:
     def timed_data(self, source: str, views: tuple[str, ...] | None) -> tuple[MultiViewData, float]:
         """Data with the chosen views, and the seconds reading took."""
 
-        whole, seconds = self._data.get([source], lambda: load(source))
+        whole, seconds = self._data.get([source], lambda: self._load(source))
         if views is None or sorted(set(views)) == sorted(whole.view_names):
             return whole, seconds
         part, _ = self._data.get([source, sorted(set(views))], lambda: whole.select_views(views))
         return part, seconds
+
+    def _load(self, source: str) -> MultiViewData:
+        if source in self._given:
+            return self._given[source]
+        refuse_absent(source)
+        return load(source)
 
     def data(self, source: str, views: tuple[str, ...] | None) -> MultiViewData:
         """Data with the chosen views, None for all."""

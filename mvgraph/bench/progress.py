@@ -1,4 +1,4 @@
-"""How a run is shown: a progress bar in a terminal, plain lines elsewhere, nothing when asked."""
+"""How a run is shown: a progress bar in a terminal or a notebook, plain lines elsewhere, nothing when asked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Protocol, TextIO
 from mvgraph.bench.estimate import duration
 from mvgraph.bench.executor import Outcome
 from mvgraph.bench.plan import Cell
+from mvgraph.display import NotebookBar, surface
 
 
 class Progress(Protocol):
@@ -106,15 +107,41 @@ class Bar(Silent):
         self._bar.stop()
 
 
+class Notebook(Silent):
+    """A bar in a notebook's output; cells that did not end well are printed below it."""
+
+    def __init__(self) -> None:
+        self._bar: NotebookBar | None = None
+
+    def begin(self, total: int, text: str) -> None:
+        print(text)
+        self._bar = NotebookBar("cells", total)
+
+    def started(self, cell: Cell) -> None:
+        assert self._bar is not None
+        self._bar.update(text=f"cells, now {place(cell)}")
+
+    def ended(self, outcome: Outcome, seconds: float) -> None:
+        assert self._bar is not None
+        if outcome.status != "done":
+            print(describe(outcome, seconds))
+        self._bar.advance()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.update(text="cells")
+            self._bar.close()
+
+
 def make_progress(kind: str | Progress) -> Progress:
-    """ "auto" (by whether stderr is a terminal), "bar", "plain", "none", or an object of one's own."""
+    """ "auto" (by where the output goes), "bar", "notebook", "plain", "none", or an object of one's own."""
     if not isinstance(kind, str):
         return kind
     if kind == "auto":
-        kind = "bar" if sys.stderr.isatty() else "plain"
-    kinds: dict[str, type[Silent]] = {"bar": Bar, "plain": Plain, "none": Silent}
+        kind = surface()
+    kinds: dict[str, type[Silent]] = {"bar": Bar, "notebook": Notebook, "plain": Plain, "none": Silent}
     if kind not in kinds:
-        raise ValueError(f"progress is '{kind}'; right are auto, bar, plain, none.")
+        raise ValueError(f"progress is '{kind}'; right are auto, bar, notebook, plain, none.")
     return kinds[kind]()
 
 

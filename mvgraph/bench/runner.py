@@ -13,6 +13,7 @@ from typing import Any
 from mvgraph.bench.choice import check_choice, chosen_cells
 from mvgraph.bench.estimate import Estimate, duration, make_estimate
 from mvgraph.bench.executor import Executor, Outcome, SerialExecutor
+from mvgraph.bench.given import set_aside
 from mvgraph.bench.ledger import Ledger
 from mvgraph.bench.lock import only_driver
 from mvgraph.bench.material import Material
@@ -23,7 +24,13 @@ from mvgraph.bench.stale import stale_line
 from mvgraph.bench.suite import Suite, as_suite
 from mvgraph.bench.watch import Watch, watched_run
 from mvgraph.data.resolution import float64_notes
+from mvgraph.display import html_card, html_line
+from mvgraph.errors import UserError
 from mvgraph.graph.cache import shared_folder
+from mvgraph.registry import import_reference
+
+#: The leaderboard in a notebook, by name: report is built on bench, so bench does not import it.
+LEADERBOARD = "mvgraph.report.notebook:leaderboard_html"
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,16 @@ class RunSummary:
             text += f", {self.missing} still without a result"
         return text + "."
 
+    def _repr_html_(self) -> str:
+        told = [html_line(line) for line in (self.stale, *self.notes) if line]
+        board = ""
+        if not self.dry_run:
+            try:
+                board = import_reference(LEADERBOARD)(self.folder)
+            except UserError as error:  # the folder may be gone by the time the summary is shown again
+                board = html_line(str(error))
+        return html_card(self.sentence(), *told, board)
+
 
 def run_suite(
     suite: str | Path | Mapping[str, Any] | Suite,
@@ -87,7 +104,8 @@ def run_suite(
     only on request.
 
     Args:
-        suite: path of a suite file, its content as a mapping, or a `Suite`.
+        suite: path of a suite file, its content as a mapping, or a `Suite`. In a mapping, `datasets` may hold
+            `MultiViewData` objects; the ledger keeps their name and fingerprint, and continuing the run needs them.
         out: run folder, by default `runs/<suite name>`.
         limit: run at most this many cells now.
         dry_run: only count, and estimate the time; nothing is written.
@@ -95,7 +113,7 @@ def run_suite(
         rerun: labels, methods or data sets whose cells run again although they are done; an earlier result stays
             until the new one is there.
         only: labels, methods or data sets that this call is about; other cells stay as they are.
-        progress: "auto", "bar", "plain", "none", or an object of one's own.
+        progress: "auto", "bar", "notebook", "plain", "none", or an object of one's own.
         mirror: mirror the ledger into MLflow while cells run.
         executor: where cells run, by default one after the other in this process.
     Returns:
@@ -105,9 +123,15 @@ def run_suite(
         KeyboardInterrupt: passed on, with the ledger as it should be.
     """
     begun = time.perf_counter()
+    suite, given = set_aside(suite)
     checked, base = as_suite(suite)
+    if given and executor is not None:
+        raise UserError(
+            "Data sets given as objects run in this process only; leave out `executor`, or save them and name "
+            "the files."
+        )
     folder = Path(out) if out is not None else Path("runs") / checked.name
-    material = Material(graphs=None if dry_run else shared_folder())
+    material = Material(graphs=None if dry_run else shared_folder(), given=given)
     cells = make_plan(checked, base, material)
     check_choice(cells, limit, retry, rerun, only)
     choose = partial(chosen_cells, cells, limit=limit, retry=retry, rerun=rerun, only=only)

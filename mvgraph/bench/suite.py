@@ -31,6 +31,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mvgraph import registry
+from mvgraph.bench.given import PREFIX
 from mvgraph.errors import UserError
 
 _Part = TypeVar("_Part", bound=BaseModel)
@@ -317,7 +318,7 @@ def as_suite(suite: str | Path | Mapping[str, Any] | Suite) -> tuple[Suite, Path
 
 def find_source(name: str, base: Path | None) -> str:
     """The data set's registered name, or its path: from the suite file's folder if it is there, else as given."""
-    if name in registry.datasets or base is None or Path(name).is_absolute():
+    if name.startswith(PREFIX) or name in registry.datasets or base is None or Path(name).is_absolute():
         return name
     beside = base / name
     return str(beside) if beside.exists() else name

@@ -1,4 +1,4 @@
-"""How far a command is: a bar in a terminal, a line now and then elsewhere, both on stderr."""
+"""How far a command is: a bar in a terminal or a notebook, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from mvgraph.display import NotebookBar, surface
 
 Progress = Callable[[int, int], None]
 #: Seconds between two lines where there is no terminal.
@@ -15,7 +17,15 @@ PAUSE = 10.0
 @contextmanager
 def bar(what: str, pause: float = PAUSE) -> Iterator[Progress]:
     """Call what it yields with (done, all); `what` is a word or two, e.g. "clips"."""
-    if sys.stderr.isatty():
+    where = surface()
+    if where == "notebook":
+        watched = NotebookBar(what)
+        try:
+            yield lambda done, total: watched.update(done, total)
+        finally:
+            watched.close()
+        return
+    if where == "bar":
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

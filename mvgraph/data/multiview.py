@@ -19,6 +19,7 @@ from mvgraph.data.imputation import Imputation
 from mvgraph.data.labels import check_class_sizes, check_classes, encode_labels
 from mvgraph.data.lazy import LazyViews
 from mvgraph.data.split import Split
+from mvgraph.display import html_card, html_line, html_table
 from mvgraph.errors import UserError
 
 
@@ -324,6 +325,17 @@ class MultiViewData:
         dims = ", ".join(f"{name} {width}" for name, width in self.view_dims.items())
         return (
             f"MultiViewData({self.name!r}: {self.n_samples} samples, views {dims}; {self.n_classes} classes)"
+        )
+
+    def _repr_html_(self) -> str:
+        observed = [f"{100 * share:.1f} %" for share in self.observed.mean(axis=0)]
+        counts = np.bincount(self.labels[self.labels >= 0], minlength=self.n_classes)
+        views = zip(self.view_dims.items(), observed, strict=True)
+        return html_card(
+            f"MultiViewData {self.name}".rstrip(),
+            html_line(f"{self.n_samples} samples, {self.n_views} views, {self.n_classes} classes"),
+            html_table(("view", "features", "observed"), ((*view, share) for view, share in views)),
+            html_table(("class", "samples"), zip(self.classes, counts.tolist(), strict=True)),
         )
 
 

@@ -1,10 +1,12 @@
-"""How far a download is: a bar of rich in a terminal, one line elsewhere."""
+"""How far a download is: a bar of rich in a terminal, a bar in a notebook, one line elsewhere."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from mvgraph.display import NotebookBar, surface
 
 #: Called with the bytes that have come so far.
 Report = Callable[[int], None]
@@ -14,7 +16,16 @@ Report = Callable[[int], None]
 def shown(what: str, total: int | None) -> Iterator[Report]:
     """Say what is fetched and, in a terminal, how much of it has come."""
     size = f" ({total / 1e6:.1f} MB)" if total else ""
-    if sys.stderr.isatty():
+    where = surface()
+    if where == "notebook":
+        kilobytes = None if total is None else max(total // 1000, 1)
+        watched = NotebookBar(f"kB of {what}", kilobytes)
+        try:
+            yield lambda done: watched.update(done // 1000)
+        finally:
+            watched.close()
+        return
+    if where == "bar":
         try:
             from rich.console import Console
             from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mvgraph.data.frozen import FrozenMapping, read_only
+from mvgraph.display import html_card, html_table
 from mvgraph.errors import UserError
 
 PARTS = ("train", "validation", "test")
@@ -114,3 +115,8 @@ class Split:
     def __repr__(self) -> str:
         sizes = " / ".join(str(getattr(self, part).size) for part in PARTS)
         return f"Split({self.scheme}, seed={self.seed}, {sizes}, {self.hash[:8]})"
+
+    def _repr_html_(self) -> str:
+        sizes = ((part, getattr(self, part).size) for part in PARTS)
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return html_card(f"Split {self.scheme}{seed}", html_table(("part", "rows"), sizes))

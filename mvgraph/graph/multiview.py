@@ -10,6 +10,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from mvgraph.display import html_card, html_line, html_table
 from mvgraph.errors import UserError
 from mvgraph.graph.csr import CSR
 from mvgraph.graph.operations import laplacian, merge, permute
@@ -87,6 +88,16 @@ class MultiViewGraph:
     def __repr__(self) -> str:
         edges = ", ".join(f"{name}: {count}" for name, count in self.n_edges.items())
         return f"MultiViewGraph({self.n_nodes} nodes, edges {{{edges}}})"
+
+    def _repr_html_(self) -> str:
+        settings = [] if self.settings is None else list(self.settings.to_json().items())
+        made = ", ".join(f"{name} {value}" for name, value in settings if value is not None)
+        rows = ((name, n, f"{n / max(self.n_nodes, 1):.1f}") for name, n in self.n_edges.items())
+        return html_card(
+            f"MultiViewGraph of {self.n_nodes} nodes",
+            html_table(("view", "directed edges", "mean degree"), rows),
+            html_line(made) if made else "",
+        )
 
     def __getitem__(self, view: str) -> CSR:
         """The unnormalised adjacency of one view."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mvgraph.display import html_card, html_line, html_table
 from mvgraph.errors import UserError
 from mvgraph.fusion import Method
 
@@ -84,3 +85,15 @@ class FitResult:
             rows: the rows to score, e.g. `split.test`.
         """
         return float((self.predict(selection)[rows] == labels[rows]).mean())
+
+    def _repr_html_(self) -> str:
+        seconds = ", ".join(f"{name} {value:.2f} s" for name, value in self.seconds.items())
+        ends = (
+            (name, f"{values[-1]:.4f}") for name, values in self.curves.items() if values and name != "epoch"
+        )
+        return html_card(
+            f"FitResult of {self.method}",
+            html_line(f"{self.parameters} parameters, seed {self.seed}, {seconds}"),
+            html_table(("selection", "epoch"), ((name, s.epoch) for name, s in self.selections.items())),
+            html_table(("curve", "last value"), ends) if self.curves else "",
+        )

@@ -1,4 +1,4 @@
-"""How a search is shown: a progress bar in a terminal, plain lines elsewhere, nothing when asked."""
+"""How a search is shown: a progress bar in a terminal or a notebook, plain lines elsewhere, nothing when asked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Protocol, TextIO
 
 from optuna.trial import FrozenTrial, TrialState
 
+from mvgraph.display import NotebookBar, surface
 from mvgraph.tuning.objective import Task
 
 
@@ -55,6 +56,23 @@ class Plain(Silent):
         print(text, file=self._stream, flush=True)
 
 
+class _Best:
+    """The best value so far of a search for one figure."""
+
+    def __init__(self) -> None:
+        self._value: float | None = None
+
+    def improved(self, trial: FrozenTrial, task: Task) -> bool:
+        """Whether this trial is the best so far; never where several figures are searched."""
+        if trial.state != TrialState.COMPLETE or len(task.figures) != 1:
+            return False
+        value = trial.values[0] if task.figures[0][1] == "minimize" else -trial.values[0]
+        if self._value is not None and value >= self._value:
+            return False
+        self._value = value
+        return True
+
+
 class Bar(Silent):
     """A rich progress bar with the best value so far; trials that failed are printed above it."""
 
@@ -79,7 +97,7 @@ class Bar(Silent):
             console=self._console,
         )
         self._row: Any = None
-        self._best: list[float] | None = None
+        self._best = _Best()
 
     def begin(self, done: int, total: int) -> None:
         self._bar.start()
@@ -88,15 +106,35 @@ class Bar(Silent):
     def ended(self, trial: FrozenTrial, task: Task) -> None:
         if trial.state == TrialState.FAIL:
             self._console.print(describe(trial, task), markup=False, highlight=False)
-        if trial.state == TrialState.COMPLETE and len(task.figures) == 1:
-            sign = 1.0 if task.figures[0][1] == "minimize" else -1.0
-            if self._best is None or sign * trial.values[0] < sign * self._best[0]:
-                self._best = list(trial.values)
-                self._bar.update(self._row, description=f"best {figures(trial, task)}")
+        if self._best.improved(trial, task):
+            self._bar.update(self._row, description=f"best {figures(trial, task)}")
         self._bar.advance(self._row)
 
     def close(self) -> None:
         self._bar.stop()
+
+
+class Notebook(Silent):
+    """A bar in a notebook's output with the best value so far; trials that failed are printed below it."""
+
+    def __init__(self) -> None:
+        self._bar: NotebookBar | None = None
+        self._best = _Best()
+
+    def begin(self, done: int, total: int) -> None:
+        self._bar = NotebookBar("trials", total, done)
+
+    def ended(self, trial: FrozenTrial, task: Task) -> None:
+        assert self._bar is not None
+        if trial.state == TrialState.FAIL:
+            print(describe(trial, task))
+        if self._best.improved(trial, task):
+            self._bar.update(text=f"trials, best {figures(trial, task)}")
+        self._bar.advance()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 def figures(trial: FrozenTrial, task: Task) -> str:
@@ -117,11 +155,11 @@ def describe(trial: FrozenTrial, task: Task) -> str:
 
 
 def make_progress(kind: str | Progress) -> Progress:
-    """ "auto" (by whether stderr is a terminal), "bar", "plain", "none", or an object of one's own."""
+    """ "auto" (by where the output goes), "bar", "notebook", "plain", "none", or an object of one's own."""
     if not isinstance(kind, str):
         return kind
     if kind == "auto":
-        kind = "bar" if sys.stderr.isatty() else "plain"
-    kinds: dict[str, Any] = {"bar": Bar, "plain": Plain, "none": Silent}
+        kind = surface()
+    kinds: dict[str, Any] = {"bar": Bar, "notebook": Notebook, "plain": Plain, "none": Silent}
     made: Progress = kinds[kind]()
     return made

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mvgraph.bench.canonical import finite
+from mvgraph.display import html_card, html_line, html_table
 from mvgraph.errors import UserError
 
 FILE = "study.json"
@@ -85,6 +86,18 @@ class StudyRecord:
     def trial(self, number: int) -> TrialRecord:
         """One trial by its number."""
         return next(trial for trial in self.trials if trial.number == number)
+
+    def _repr_html_(self) -> str:
+        states = dict.fromkeys(trial.state for trial in self.trials)
+        counts = ", ".join(f"{len(self.of_state(state))} {state}" for state in states) or "none yet"
+        names = [name.replace("_", "-") for name, _ in self.figures]
+        found = [self.trial(number) for number in self.best]
+        rows = ((t.number, *(f"{v:.4f}" for v in t.values), json.dumps(t.params)) for t in found)
+        return html_card(
+            f"Study {self.name}",
+            html_line(f"trials: {counts}"),
+            html_table(("best trial", *names, "values drawn"), rows) if found else "",
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON values."""

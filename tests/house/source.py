@@ -14,6 +14,7 @@ BASELINES = ROOT / "baselines" / "mvgraph_baselines"
 ROOMS = (
     "errors",
     "registry",
+    "display",
     "numerics",
     "code_identity",
     "data",
