@@ -178,7 +178,7 @@ def leaderboards(place: Place) -> list[set[str]]:
     for line in shown.splitlines():
         if line.startswith("Rank"):
             found.append(set())
-        elif match := re.match(r"\d +(\S+) +\d+\.\d .* 1/1$", line):
+        elif match := re.match(r"\d+ +(\S+) .* 1/1$", line):
             found[-1].add(match[1])
     return found
 
