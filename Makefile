@@ -19,7 +19,7 @@ READY := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$p" -c '$(READY)' >/dev/null 2>&1 && echo "$$p" && exit; done; echo python3)
 
-.PHONY: help bench test unit lint typecheck format perf perf-check perf-scale docs readme report-quickstart reproduce-check mudata-roundtrip constraints clean
+.PHONY: help bench test unit matrix lint typecheck format perf perf-check perf-scale docs readme report-quickstart reproduce-check mudata-roundtrip constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' \
@@ -34,6 +34,10 @@ unit: $(VENV)/.stamp-test ## Tests with coverage (at least 90 % of mvgraph/)
 	@echo "== pytest"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -q -n $(JOBS) --dist loadscope \
 		--cov=mvgraph --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+
+matrix: $(VENV)/.stamp-venv ## The tests under Python 3.11 to 3.14, as far as they are at hand (ARGS: words for pytest)
+	@$(PIP) nox
+	@$(BIN)/python -m nox $(if $(ARGS),-- $(ARGS))
 
 lint: $(VENV)/.stamp-test ## ruff: rules and format
 	@echo "== ruff"
@@ -99,7 +103,7 @@ constraints: $(VENV)/.stamp-venv ## Resolve all extras anew into constraints.txt
 	@$(BIN)/python scripts/refresh_constraints.py
 
 clean: ## Remove .venv and caches; runs/ and reports/ stay
-	@rm -rf $(VENV) $(VENV)-mudata build dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage .coverage.*
+	@rm -rf $(VENV) $(VENV)-mudata .nox build dist docs/_build docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage .coverage.*
 	@find baselines benchmarks mvgraph scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.stamp-venv:
