@@ -61,7 +61,7 @@ class ResolvedMethod:
         """Training, graph and scaling settings on one data set; a k equal for all its views is one number."""
         graph = None if self.graph is None else dict(self.graph)
         if graph is not None and isinstance(graph["k"], Mapping):
-            GraphSettings.from_json(graph).check_views(data.view_names)
+            GraphSettings.from_json(graph).check_views(data.view_names, data.graphs)
             if len(set(graph["k"].values())) == 1:
                 graph["k"] = next(iter(graph["k"].values()))
         scaling = dict(self.scaling)

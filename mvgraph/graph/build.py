@@ -65,8 +65,8 @@ def build_graph(
     """
     settings = GraphSettings(k, kernel, symmetrise, scale_neighbour, approx, fused, mean_distance, self_loops)
     views, observed = _views_of(data_or_views)
-    settings.check_views(views)
     given: Mapping[str, Any] = getattr(data_or_views, "graphs", {})
+    settings.check_views(views, given)
     store = None if cache is None else GraphCache(cache)
     built: dict[str, ViewGraph] = {}
     n: int | None = None

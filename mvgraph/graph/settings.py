@@ -82,15 +82,22 @@ class GraphSettings:
             raise UserError(f"k names no number of neighbours for view '{view}'; it names {_listed(self.k)}")
         return self.k[view]
 
-    def check_views(self, views: Iterable[str]) -> None:
-        """Raise UserError unless `k`, when given per view, names exactly these views."""
-        names = sorted(views)
+    def check_views(self, views: Iterable[str], given: Iterable[str] = ()) -> None:
+        """Raise UserError unless `k`, when given per view, names exactly the views that get a kNN graph.
+
+        Args:
+            views: all views; given: those of them whose graph is given, which have no k.
+        """
+        names, ready = sorted(views), set(given)
         if isinstance(self.k, Mapping):
             for view in self.k:
                 if view not in names:
                     raise UserError(f"k names view '{view}', which the data has not; it has {_listed(names)}")
+                if view in ready:
+                    raise UserError(f"k names view '{view}', whose graph is given and has no k; leave it out")
         for view in names:
-            self.k_of(view)
+            if view not in ready:
+                self.k_of(view)
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain JSON values; what is rarely set only where set, so that hashes stay."""

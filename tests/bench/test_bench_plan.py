@@ -269,6 +269,25 @@ def test_neighbours_are_counted_among_the_rows_that_have_the_view(
     assert len(plan(changed(gaps, graph={"k": 9}))) == 2
 
 
+def test_a_view_with_a_given_graph_has_no_k(suite: dict[str, Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    views = {"near": rng.normal(size=(60, 3)), "cites": rng.normal(size=(60, 3))}
+    edges = np.triu(rng.random((60, 60)) < 0.1, 1).astype(np.float32)
+    seen = {"near": np.ones(60, dtype=bool), "cites": np.arange(60) < 5}
+    data = MultiViewData.from_arrays(
+        views, labels, observed=seen, graphs={"cites": edges + edges.T}, card=Card(name="papers")
+    )
+    write_h5mu(data, tmp_path / "papers.h5mu")
+    papers = changed(suite, datasets=[str(tmp_path / "papers.h5mu")], methods=["dm-gcn"])
+    assert len(plan(changed(papers, graph={"k": 10}))) == 2, (
+        "ten neighbours among five rows are not looked for"
+    )
+    assert len(plan(changed(papers, graph={"k": {"near": 4}}))) == 2
+    with pytest.raises(UserError, match="k names view 'cites', whose graph is given and has no k"):
+        plan(changed(papers, graph={"k": {"near": 4, "cites": 4}}))
+
+
 def test_all_that_is_wrong_is_told_at_once(suite: dict[str, Any], tmp_path: Path, tiny: Tiny) -> None:
     write_h5mu(tiny().subset(np.arange(45)).with_card(Card(name="small")), tmp_path / "other.h5mu")
     both = changed(suite, datasets=[*suite["datasets"], str(tmp_path / "other.h5mu")], graph={"k": 60})
