@@ -199,21 +199,29 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, seen: np.ndarray) ->
         A number in [0.01, 100]; 1 when no row was judged or there is one class.
     """
     judged = ~np.isnan(logits[:, seen]).any(axis=1)
-    n, c = int(judged.sum()), len(seen)
-    if n == 0 or c < 2:
+    if not judged.any() or len(seen) < 2:
         return 1.0
-    z = logits[judged][:, seen]
-    target = np.full((n, c), 1.0 / (n + 2) / (c - 1))
-    target[np.arange(n), np.searchsorted(seen, labels[judged])] = (n + 1) / (n + 2)
 
     def loss(log_temperature: float) -> float:
-        return -float((target * log_softmax(z / np.exp(log_temperature), axis=1)).sum()) / n
+        return smoothed_log_loss(logits[judged], labels[judged], seen, float(np.exp(log_temperature)))
 
     # In 1 / temperature the loss is convex, so that it has one valley on any scale.
     found = minimize_scalar(
         loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-6}
     )
     return float(np.exp(found.x))
+
+
+def smoothed_log_loss(logits: np.ndarray, labels: np.ndarray, seen: np.ndarray, temperature: float) -> float:
+    """Mean log-loss of tempered logits under labels that are smoothed as in `fit_temperature`.
+
+    Shapes:
+        logits: (n, C) without NaN; labels: (n,); seen: at least two classes.
+    """
+    n, c = len(labels), len(seen)
+    target = np.full((n, c), 1.0 / (n + 2) / (c - 1))
+    target[np.arange(n), np.searchsorted(seen, labels)] = (n + 1) / (n + 2)
+    return -float((target * log_softmax(logits[:, seen] / temperature, axis=1)).sum()) / n
 
 
 def calibrate(probabilities: np.ndarray, folds: InnerFolds, temperature: float | None) -> float:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from mvgraph.errors import UserError
-from mvgraph.fusion import Choice, Distribution, Float, NetworkMethod, Tags
+from mvgraph.fusion import Choice, Distribution, Float, Tags
 from mvgraph.fusion.layers import check_hidden, check_rate
 from mvgraph.graph.propagation import Propagation
+from mvgraph_baselines.calibrated import CalibratedNetwork
 
 
-class LateMLP(NetworkMethod):
+class LateMLP(CalibratedNetwork):
     r"""Late fusion without any graph: every view answers on its own, the answers are averaged.
 
     .. math::
@@ -77,7 +78,7 @@ class LateMLP(NetworkMethod):
         present = torch.stack([(x != 0).any(dim=1) for x in inputs], dim=1)
         present |= ~present.any(dim=1, keepdim=True)
         shares = self._log_weights(answers).masked_fill(~present, -torch.inf).log_softmax(dim=1)
-        return (answers + shares.unsqueeze(-1)).logsumexp(dim=1)
+        return self.tempered((answers + shares.unsqueeze(-1)).logsumexp(dim=1))
 
     def _log_weights(self, answers: Tensor) -> Tensor:
         """(rows, V), up to a constant."""
@@ -86,10 +87,11 @@ class LateMLP(NetworkMethod):
         return self.weight_logits.expand(len(answers), -1)
 
     def diagnostics(self, p: Propagation) -> dict[str, Any]:
+        told = super().diagnostics(p)
         if self.weight_logits is None:
-            return {}
+            return told
         shares = torch.softmax(self.weight_logits, dim=0).tolist()
-        return {"attention": dict(zip(self.view_names, shares, strict=True))}
+        return {**told, "attention": dict(zip(self.view_names, shares, strict=True))}
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
         others = [w for name, w in self.named_parameters() if name != "weight_logits"]

@@ -156,6 +156,16 @@ class NetworkMethod(Method, nn.Module):
         """Logits (rows, C) on the last level of `p`."""
         raise NotImplementedError
 
+    def calibrate(self, logits: Tensor, labels: Tensor) -> None:
+        """Set what maps logits to probabilities, once training has ended; by default nothing is changed.
+
+        Args:
+            logits, labels: of the validation rows.
+
+        Shapes:
+            logits: (rows, C); labels: (rows,) int64.
+        """
+
     def diagnostics(self, p: Propagation) -> dict[str, Any]:
         """What the fitted method can tell about itself, JSON-able: `theta`, `attention`."""
         return {}

@@ -84,6 +84,8 @@ def train_network(
             start = time.perf_counter()
             if options.early_stopping is not None and epoch - history.best_epoch >= options.early_stopping:
                 break
+    judged = torch.as_tensor(np.array(split.validation)).to(device)
+    _calibrate(model, everything, judged, labels)
     start = time.perf_counter()
     last = Selection(history.last_epoch, predict(model, everything).cpu().numpy(), copy_state(model))
     seconds["inference"] = time.perf_counter() - start
@@ -97,7 +99,7 @@ def train_network(
         options=model.get_options(),
         view_dims=data.view_dims,
         classes=data.classes,
-        selections={"last": last, "validation": _selected(model, everything, history, last)},
+        selections={"last": last, "validation": _selected(model, everything, history, last, judged, labels)},
         curves=history.curves,
         parameters=model.parameter_count(),
         seconds=seconds,
@@ -155,15 +157,32 @@ def _precision_error(model: NetworkMethod, everything: Propagation, precision: s
     }
 
 
-def _selected(model: NetworkMethod, everything: Propagation, history: History, last: Selection) -> Selection:
+def _selected(
+    model: NetworkMethod,
+    everything: Propagation,
+    history: History,
+    last: Selection,
+    judged: Tensor,
+    labels: Tensor,
+) -> Selection:
     """What the validation rule chose; the model itself keeps the weights of the last epoch."""
     if history.best_epoch == last.epoch:
         return last
     model.load_state_dict(history.best_state)
-    probabilities = predict(model, everything).cpu().numpy()
+    _calibrate(model, everything, judged, labels)
+    probabilities, state = predict(model, everything).cpu().numpy(), copy_state(model)
     assert last.state is not None
     model.load_state_dict(dict(last.state))
-    return Selection(history.best_epoch, probabilities, history.best_state)
+    return Selection(history.best_epoch, probabilities, state)
+
+
+def _calibrate(model: NetworkMethod, everything: Propagation, rows: Tensor, labels: Tensor) -> None:
+    """Let a method that calibrates itself look at the validation rows; for others nothing is computed."""
+    if type(model).calibrate is NetworkMethod.calibrate or rows.numel() == 0:
+        return
+    model.eval()
+    with torch.no_grad():
+        model.calibrate(model(everything).index_select(0, rows), labels.index_select(0, rows))
 
 
 def find_device(name: str) -> torch.device:

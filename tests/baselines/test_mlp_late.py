@@ -74,7 +74,7 @@ def test_learned_weights_prefer_the_view_that_knows() -> None:
     shares = result.diagnostics["attention"]
     assert shares["a"] > 0.6
     assert sum(shares.values()) == pytest.approx(1.0)
-    assert fit("mlp-late", data, split, training={"epochs": 1}).diagnostics == {}
+    assert "attention" not in fit("mlp-late", data, split, training={"epochs": 1}).diagnostics
 
 
 def test_parameter_counts_and_mistakes() -> None:
