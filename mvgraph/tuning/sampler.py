@@ -1,8 +1,9 @@
 """TPE that gives the same trials again after a break, although no storage keeps a sampler's state.
 
 Every trial gets a sampler of its own, seeded by (study seed, number of finished trials, number of running trials
-before it): all of them facts of the storage. A study that was killed goes on as if it had not been, and two workers
-that ask at the same moment do not draw the same point.
+before it): all of them facts of the storage. A study that was killed goes on as if it had not been. What a seed is
+made of is marked at its trial, and a later trial that finds its own mark at an earlier one takes the next: workers
+that ask at the same moment, and read the storage while others write, do not draw the same point.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from optuna.trial import FrozenTrial, TrialState
 STARTUP = 10
 #: User attribute of a trial that was broken off and does not count.
 ABANDONED = "mvgraph:abandoned"
+#: System attribute of a trial: what its seed is made of.
+DRAW = "mvgraph:draw"
 
 
 def counts(trial: FrozenTrial) -> bool:
@@ -30,6 +33,27 @@ def counts(trial: FrozenTrial) -> bool:
 def trial_seed(study_seed: int, finished: int, running_before: int) -> int:
     """The seed of one trial's sampler."""
     return int(np.random.SeedSequence([study_seed, finished, running_before]).generate_state(1)[0])
+
+
+def _draws(trials: Sequence[FrozenTrial], trial: FrozenTrial, earlier_only: bool) -> set[tuple[int, int]]:
+    """Marks of the other trials, or of those with lower numbers; a trial that was broken off has none."""
+    return {
+        tuple(other.system_attrs[DRAW])
+        for other in trials
+        if DRAW in other.system_attrs
+        and ABANDONED not in other.user_attrs
+        and other.number != trial.number
+        and (other.number < trial.number or not earlier_only)
+    }
+
+
+def _claimed(study: Study, trial: FrozenTrial, finished: int, before: int) -> int:
+    """Mark a draw at the trial; of two that marked the same at once, the later trial takes the next."""
+    while True:
+        study._storage.set_trial_system_attr(trial._trial_id, DRAW, [finished, before])
+        if (finished, before) not in _draws(study.get_trials(deepcopy=False), trial, earlier_only=True):
+            return before
+        before += 1
 
 
 class SeededTPE(BaseSampler):
@@ -50,6 +74,9 @@ class SeededTPE(BaseSampler):
             before = sum(
                 other.state == TrialState.RUNNING and other.number < trial.number for other in trials
             )
+            while (finished, before) in _draws(trials, trial, earlier_only=False):
+                before += 1
+            before = _claimed(study, trial, finished, before)
             seed = trial_seed(self._seed, finished, before)
             self._made = (trial.number, TPESampler(seed=seed, n_startup_trials=STARTUP))
         return self._made[1]
