@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -171,18 +172,33 @@ def tune(
 def open_study(name: str, storage: Any, task: Task) -> Study:
     """The study in `storage`, made if it is not there; its first trial is the point the method starts from."""
     pruned = len(task.figures) == 1
-    study = optuna.create_study(
-        study_name=name,
-        storage=storage,
-        load_if_exists=True,
-        directions=[StudyDirection[direction.upper()] for _, direction in task.figures],
-        sampler=SeededTPE(task.seed),
-        pruner=optuna.pruners.MedianPruner(PRUNE_AFTER, WARM_UP) if pruned else optuna.pruners.NopPruner(),
-    )
+    how: dict[str, Any] = {
+        "study_name": name,
+        "storage": storage,
+        "sampler": SeededTPE(task.seed),
+        "pruner": optuna.pruners.MedianPruner(PRUNE_AFTER, WARM_UP) if pruned else optuna.pruners.NopPruner(),
+    }
     start = task.space.params_of(task.base)
-    if start is not None and not study.get_trials(deepcopy=False):
+    try:
+        directions = [StudyDirection[direction.upper()] for _, direction in task.figures]
+        study = optuna.create_study(**how, directions=directions)
+        # Of several drivers that begin at once, the one that made the study puts the point in.
+        is_first = True
+    except optuna.exceptions.DuplicatedStudyError:
+        study = optuna.load_study(**how)
+        is_first = start is not None and _stays_empty(study)
+    if start is not None and is_first:
         study.enqueue_trial(start, skip_if_exists=True)
     return study
+
+
+def _stays_empty(study: Study) -> bool:
+    """Whether nobody puts the first point in: its maker was killed between the two steps."""
+    for _ in range(20):
+        if study.get_trials(deepcopy=False):
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def identity(spec: Mapping[str, Any]) -> str:
