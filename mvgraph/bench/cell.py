@@ -163,7 +163,7 @@ def _search(
 ) -> tuple[dict[str, Any], float]:
     """What the search of a cell chose, and the seconds it took; cells that differ in the seed share it."""
     base = {name: getattr(cell, name) for name in SETTINGS}
-    key = [cell.fingerprint, sorted(cell.views), method, base, split.hash, cell.tune]
+    key = [cell.source, cell.fingerprint, sorted(cell.views), method, base, split.hash, cell.tune]
 
     def run() -> dict[str, Any]:
         found: Tuner = tuner if tuner is not None else import_reference(TUNER)

@@ -13,6 +13,7 @@ from mvgraph.bench.canonical import canonical
 from mvgraph.bench.given import refuse_absent
 from mvgraph.data import MultiViewData, Split, make_splits
 from mvgraph.data.fingerprint import hash_of_view
+from mvgraph.data.given_graphs import graph_hash
 from mvgraph.data.load import load
 from mvgraph.data.scaling import looks_at_split, scaled_as
 from mvgraph.errors import UserError
@@ -89,11 +90,15 @@ class Material:
         return self.timed_data(source, views)[0]
 
     def view_hashes(self, source: str, views: tuple[str, ...] | None) -> dict[str, str]:
-        """Content hash of every view by name: the fingerprint alone does not know which view has which name."""
+        """Content hash of every view by name: the fingerprint alone does not know which view has which name.
+
+        A given graph is content of its view, too: views of equal rows differ by it.
+        """
         data = self.data(source, views)
 
         def hash_all() -> dict[str, str]:
-            return {name: hash_of_view(data, name, column) for column, name in enumerate(data.view_names)}
+            rows = {name: hash_of_view(data, name, column) for column, name in enumerate(data.view_names)}
+            return rows | {name: f"{rows[name]} {graph_hash(graph)}" for name, graph in data.graphs.items()}
 
         found: dict[str, str] = self._hashes.get([source, list(data.view_names)], hash_all)[0]
         return found

@@ -288,6 +288,25 @@ def test_a_view_with_a_given_graph_has_no_k(suite: dict[str, Any], tmp_path: Pat
         plan(changed(papers, graph={"k": {"near": 4, "cites": 4}}))
 
 
+def test_graphs_that_changed_names_are_other_content(suite: dict[str, Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows, nets = rng.normal(size=(60, 3)), np.triu(rng.random((2, 60, 60)) < 0.1, 1).astype(np.float32)
+    files = []
+    for name, (cites, authors) in {"papers": nets, "swapped": nets[::-1]}.items():
+        data = MultiViewData.from_arrays(
+            {"cites": rows, "authors": rows},
+            np.arange(60) % 3,
+            graphs={"cites": cites, "authors": authors},
+            card=Card(name=name),
+        )
+        files.append(str(tmp_path / f"{name}.h5mu"))
+        write_h5mu(data, files[-1])
+    one, other = (ids(changed(suite, datasets=[file], methods=["dm-gcn"])) for file in files)
+    assert one
+    assert not one & other
+    assert len(ids(changed(suite, datasets=files, methods=["dm-gcn"]))) == len(one) + len(other)
+
+
 def test_all_that_is_wrong_is_told_at_once(suite: dict[str, Any], tmp_path: Path, tiny: Tiny) -> None:
     write_h5mu(tiny().subset(np.arange(45)).with_card(Card(name="small")), tmp_path / "other.h5mu")
     both = changed(suite, datasets=[*suite["datasets"], str(tmp_path / "other.h5mu")], graph={"k": 60})
