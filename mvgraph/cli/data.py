@@ -67,6 +67,9 @@ def show(
     split_column: given.SplitColumn = None,
     observed: given.Observed = None,
     nan_is_missing: given.NanIsMissing = False,
+    separator: given.Separator = None,
+    decimal: given.Decimal = None,
+    nan: given.Nan = None,
     graphs: given.Graphs = None,
 ) -> None:
     """Show views, classes, groups, splits, fingerprint and card of a data set."""
@@ -85,6 +88,9 @@ def show(
         split_column=split_column,
         observed=observed,
         nan_is_missing=nan_is_missing,
+        separator=separator,
+        decimal=decimal,
+        nan=nan,
         graphs=graphs,
     )
     loaded = load(source, options)

@@ -59,7 +59,7 @@ def is_damaged(path: Path) -> bool:
 def set_aside(path: Path, what: str) -> Path:
     """Move a damaged file or folder, with its seal, into `damaged/` beside it, and say so in one line.
 
-    An earlier one of the same name there is replaced.
+    An earlier one of the same name there is replaced; one that another process has moved meanwhile is left to it.
 
     Args:
         what: the thing in words, e.g. "The cached graph of view 'audio'".
@@ -69,7 +69,10 @@ def set_aside(path: Path, what: str) -> Path:
     target = aside / path.name
     if target.is_dir():
         shutil.rmtree(target, ignore_errors=True)
-    os.replace(path, target)
+    try:
+        os.replace(path, target)
+    except FileNotFoundError:
+        return target
     beside = path.with_name(path.name + SUFFIX)
     if beside.is_file():
         os.replace(beside, aside / beside.name)

@@ -64,6 +64,8 @@ def test_what_is_damaged_is_kept_with_its_seal_and_told(
     (tmp_path / "b" / "part").write_bytes(b"x")
     set_aside(tmp_path / "b", "The folder")
     assert (tmp_path / "damaged" / "b" / "part").read_bytes() == b"x"
+    set_aside(tmp_path / "b", "The folder")  # another process was faster
+    assert (tmp_path / "damaged" / "a.h5").is_file()
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert lines[0] == f"mvgraph: The file is damaged; it is kept in {tmp_path / 'damaged'} and made again."

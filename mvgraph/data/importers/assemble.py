@@ -13,7 +13,7 @@ from mvgraph.data.card import Card
 from mvgraph.data.door import text_array
 from mvgraph.data.given_graphs import subset_graphs
 from mvgraph.data.importers.columns import given_split
-from mvgraph.data.importers.given_graphs import given_graphs, with_features
+from mvgraph.data.importers.given_graphs import given_graphs, loop_notes, with_features
 from mvgraph.data.importers.missing import observed_rows
 from mvgraph.data.importers.nan_cells import without_nan
 from mvgraph.data.importers.options import ImportOptions
@@ -58,6 +58,7 @@ def assembled(
     try:
         names = sample_names(ids, n_samples)
         given = given_graphs(graphs or {}, names, path, options)
+        notes = (*notes, *loop_notes(given))
         if not isinstance(views, LazyViews):
             observed = observed_rows(views, names, path, options, observed, stored_mask)
             whole = without_nan(views, observed, options.nan, names, path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,13 @@ from mvgraph.data.importers.columns import listing
 from mvgraph.data.importers.limits import check_fits
 from mvgraph.data.importers.options import ImportOptions
 from mvgraph.data.importers.table_files import open_table
+from mvgraph.data.importers.text_form import find_form
 from mvgraph.data.importers.tree import Cell, Leaf, Node
 from mvgraph.errors import UserError
 
-_ENDINGS = (".csv", ".parquet")
+_ENDINGS = (".csv", ".tsv", ".parquet")
+#: What a graph beside the data may be: a list of edges, or what `scipy.sparse.save_npz` wrote.
+_FILES = (*_ENDINGS, ".npz")
 
 
 def graph_leaves(nodes: Mapping[str, Node], options: ImportOptions, path: Path) -> dict[str, Leaf]:
@@ -31,7 +36,7 @@ def graph_leaves(nodes: Mapping[str, Node], options: ImportOptions, path: Path) 
         node = nodes.get(key)
         while isinstance(node, Cell) and len(node.items) == 1:
             node = node.items[0]
-        if node is None and key.lower().endswith(_ENDINGS):
+        if node is None and key.lower().endswith(_FILES):
             continue
         if node is None:
             raise UserError(f"{path}: graph {name!r}: there is no {key!r}; there are {listing(nodes)}.")
@@ -59,31 +64,57 @@ def given_graphs(
     for name, key in options.graphs.items():
         if name in graphs:
             continue
-        if not key.lower().endswith(_ENDINGS):
+        if not key.lower().endswith(_FILES):
             raise UserError(
-                f"{path}: graph {name!r}: a graph beside this kind of data is a list of edges (.csv or .parquet: "
-                f"id, id and if there is one the weight), not {key!r}."
+                f"{path}: graph {name!r}: a graph beside this kind of data is a list of edges (.csv, .tsv or .parquet: "
+                f"id, id and if there is one the weight) or a sparse matrix (.npz), not {key!r}."
             )
         home = path if path.is_dir() else path.parent
         places = [home / key, Path(key)]
         file = next((place for place in places if place.is_file()), None)
         if file is None:
             raise UserError(f"{path}: graph {name!r}: there is no file {places[0]}.")
-        graphs[name] = edge_list(file, ids)
+        graphs[name] = _sparse_file(file) if file.suffix.lower() == ".npz" else edge_list(file, ids, options)
     return graphs
 
 
-def edge_list(file: Path, ids: np.ndarray) -> sparse.coo_array:
+def loop_notes(graphs: Mapping[str, Any]) -> tuple[str, ...]:
+    """One sentence a graph about edges from a sample to itself, which a given graph does not keep."""
+    counts = {name: int(np.count_nonzero(matrix.diagonal())) for name, matrix in graphs.items()}
+    return tuple(
+        f"Graph {name}: {count} edges from a sample to itself were left out (self loops are a setting of graphs)."
+        for name, count in counts.items()
+        if count
+    )
+
+
+def _sparse_file(file: Path) -> sparse.coo_array:
+    """What `scipy.sparse.save_npz` wrote; nothing is unpickled.
+
+    Raises:
+        UserError: another kind of file.
+    """
+    try:
+        return sparse.coo_array(sparse.load_npz(file))
+    except (OSError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"{file} is not a sparse matrix as scipy.sparse.save_npz writes it ({reason})."
+        ) from None
+
+
+def edge_list(file: Path, ids: np.ndarray, options: ImportOptions | None = None) -> sparse.coo_array:
     """A table of edges: the ids of two samples, and in a third column the weight (1 without one).
 
-    The first line is an edge, too, if both of its entries are ids.
+    The first line is an edge, too, if both of its entries are ids. Columns may be separated, and numbers written, as
+    in any table.
 
     Shapes: ids (N,) -> (N, N).
 
     Raises:
         UserError: more or fewer columns, an id of no sample, or a weight that is no number.
     """
-    lines, first = _lines(file)
+    lines, first = _lines(file, options or ImportOptions())
     if lines and len(lines[0]) not in (2, 3):
         raise UserError(
             f"{file} has {len(lines[0])} columns; a list of edges has two ids and perhaps a weight."
@@ -108,21 +139,25 @@ def edge_list(file: Path, ids: np.ndarray) -> sparse.coo_array:
     return sparse.coo_array((weights, (ends[0], ends[1])), shape=(ids.size, ids.size))
 
 
-def _lines(file: Path) -> tuple[list[tuple[str, ...]], int]:
+def _lines(file: Path, options: ImportOptions) -> tuple[list[tuple[str, ...]], int]:
     """The entries of a table as text, and the number of the first line: 1 if that may be names of columns."""
     if file.suffix.lower() == ".parquet":
         table = open_table(file)
         frame, first = table.read([], list(table.columns)), 2
     else:
+        form = find_form(file, options.separator, options.decimal)
         try:
             frame = pd.read_csv(
                 file,
+                sep=form.separator,
                 header=None,
                 dtype=str,
                 keep_default_na=False,
                 skipinitialspace=True,
-                encoding="utf-8-sig",
+                encoding="utf-8-sig" if form.encoding == "utf-8" else form.encoding,
             )
+            if form.decimal == "," and frame.shape[1] == 3:
+                frame[2] = frame[2].str.replace(",", ".")
         except (ValueError, OSError) as error:
             reason = " ".join(str(error).split())[:120]
             raise UserError(f"{file} is not a list of edges ({reason}).") from None

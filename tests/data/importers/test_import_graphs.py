@@ -38,19 +38,38 @@ def given(observed: object = None) -> MultiViewData:
     )
 
 
-@pytest.mark.parametrize("form", ["npz", "mat5", "mat5 sparse", "mat73", "edges"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "npz",
+        "mat5",
+        "mat5 sparse",
+        "mat73",
+        "edges",
+        "edges with semicolons",
+        "edges with tabs",
+        "sparse file",
+    ],
+)
 def test_a_graph_is_a_view_with_the_features_of_the_others(tmp_path: Path, form: str) -> None:
     content = {**small_views(), "y": small_labels(), "net": network()}
-    path = tmp_path / ("m.npz" if form in ("npz", "edges") else "m.mat")
+    path = tmp_path / ("m.mat" if form.startswith("mat") else "m.npz")
     key = "net"
     if form == "npz":
         np.savez(path, **content)
-    elif form == "edges":
+    elif form == "sparse file":
         del content["net"]
         np.savez(path, **content)
-        key = "edges.csv"
-        lines = [f"{i},{j},{network()[i, j]}" for i, j in np.argwhere(network())]
-        (tmp_path / key).write_text("\n".join(["from,to,weight", *lines]))
+        key = "net.npz"
+        sparse.save_npz(tmp_path / key, sparse.csr_matrix(network()))
+    elif form.startswith("edges"):
+        del content["net"]
+        np.savez(path, **content)
+        mark = {"edges": ",", "edges with semicolons": ";", "edges with tabs": "\t"}[form]
+        key = "edges.tsv" if mark == "\t" else "edges.csv"
+        lines = [f"{i}{mark}{j}{mark}{network()[i, j]}" for i, j in np.argwhere(network())]
+        text = "\n".join([mark.join(("from", "to", "weight")), *lines])
+        (tmp_path / key).write_text(text.replace(".", ",") if mark == ";" else text)
     elif form == "mat73":
         write_mat73(path, content)
     else:
@@ -58,6 +77,9 @@ def test_a_graph_is_a_view_with_the_features_of_the_others(tmp_path: Path, form:
         savemat(path, {**content, "net": net})
     data = load(path, graphs={"cites": key})
     assert data.view_names == ("a", "b", "cites")
+    assert any(
+        "Graph cites: 1 edges from a sample to itself were left out" in note for note in data.card.notes
+    )
     np.testing.assert_array_equal(data.graphs["cites"].toarray(), bare())
     np.testing.assert_array_equal(data.views["cites"], np.hstack([*small_views().values()]))
     assert any("cites is a given graph" in note for note in data.card.notes)
